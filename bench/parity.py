@@ -1,0 +1,205 @@
+"""Compare our models with numbers from the authors' own code.
+
+`python bench/parity.py FIXTURE.npz ...` prints, per fixture, the largest relative error of every
+output, loss and gradient norm, and exits with status 1 if one is past its tolerance: 1e-5 for what
+was computed in float32, 1e-10 for float64. The error is relative to the reference's largest value.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from worldmodel.clip import Clip
+from worldmodel.errors import InputError
+from worldmodel.layers.patches import PatchOrder, space_to_depth, depth_to_space
+from worldmodel.model import WorldModel
+from worldmodel.models.published import predrnn_from_published, predrnn_name
+from worldmodel.rollout import unroll
+from worldmodel.training.curriculum import Curriculum, ReverseScheduledSampling, ScheduledSampling
+from worldmodel.training.objective import mean_squared_error, training_loss
+
+TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
+Arrays = dict[str, np.ndarray]
+
+
+class Comparison(NamedTuple):
+    """One number or array against its reference."""
+
+    name: str
+    error: float
+    tolerance: float
+
+    @property
+    def holds(self) -> bool:
+        return self.error <= self.tolerance
+
+
+def relative_error(ours: Tensor | np.ndarray, reference: np.ndarray) -> float:
+    """Largest deviation relative to the largest reference value; infinite if shapes differ."""
+    ours = np.asarray(ours.detach() if isinstance(ours, Tensor) else ours, dtype=np.float64)
+    if ours.shape != reference.shape or not np.isfinite(ours).all():
+        return float("inf")
+    return float(np.abs(ours - reference).max() / max(np.abs(reference).max(), 1e-300))
+
+
+def compare(path: Path) -> list[Comparison]:
+    """All comparisons that a fixture allows.
+
+    Raises:
+        InputError: The file is missing or holds nothing this script knows.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such fixture")
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    config = json.loads(str(arrays.pop("config")))
+    if "in/images_bthwc" in arrays:
+        return list(_patch_orders(arrays))
+    if "iterations" in arrays:
+        return list(_schedules(arrays, config))
+    if "predrnn" not in str(config.get("model", "")) or "thuml/predrnn" not in config["repo"]:
+        raise InputError(
+            f"{path}: no architecture for model {config.get('model')!r}; known: predrnn"
+        )
+    return [
+        comparison
+        for dtype in (torch.float32, torch.float64)
+        for comparison in _predrnn(arrays, config, dtype)
+    ]
+
+
+def _predrnn(arrays: Arrays, config: dict[str, Any], dtype: torch.dtype) -> Iterator[Comparison]:
+    weights = {
+        name.removeprefix("w/"): torch.from_numpy(value)
+        for name, value in arrays.items()
+        if name.startswith("w/")
+    }
+    model = predrnn_from_published(config, weights).to(dtype)
+    clip, patch = _clip(arrays, config, dtype), config["patch_size"]
+    mask = _sampling_mask(arrays["in/mask_bt"], clip.frames.shape[1])
+    predictions, terms = unroll(model, clip, mask)
+    loss = training_loss(predictions, clip, terms, config["decouple_beta"])
+    results = {
+        "frames": _patched(predictions, patch),
+        "mse": mean_squared_error(predictions, clip),
+        "loss": loss,
+    }
+    if "decoupling" in terms:
+        results["decouple"] = terms["decoupling"]
+    prefix = "out/" if dtype == torch.float32 else "out64/"
+    for name, value in results.items():
+        if prefix + name in arrays:
+            yield Comparison(
+                prefix + name, relative_error(value, arrays[prefix + name]), TOLERANCE[dtype]
+            )
+    yield from _gradient_norms(model, loss, arrays)
+    if dtype == torch.float32:
+        yield from _test_pass(model, clip, config, arrays)
+
+
+def _test_pass(
+    model: WorldModel, clip: Clip, config: dict[str, Any], arrays: Arrays
+) -> Iterator[Comparison]:
+    reference = arrays.get("out/frames_test")
+    if reference is None:
+        return
+    mask = torch.zeros(clip.actions.shape[:2])
+    mask[:, : config["input_length"]] = 1
+    with torch.no_grad():
+        predictions, _ = unroll(model.eval(), clip, mask)
+    error = relative_error(_patched(predictions, config["patch_size"]), reference)
+    yield Comparison("out/frames_test", error, TOLERANCE[torch.float32])
+
+
+def _gradient_norms(model: WorldModel, loss: Tensor, arrays: Arrays) -> Iterator[Comparison]:
+    """Norms of the reference were taken in float32 runs, whatever their stored type."""
+    loss.backward()
+    gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
+    for name, reference in arrays.items():
+        if not name.startswith("gradnorm/"):
+            continue
+        gradient = gradients[predrnn_name(name.removeprefix("gradnorm/"))]
+        norm = torch.zeros(()) if gradient is None else gradient.norm()
+        label = f"{name} ({str(norm.dtype).removeprefix('torch.')})"
+        yield Comparison(label, relative_error(norm, reference), TOLERANCE[torch.float32])
+
+
+def _clip(arrays: Arrays, config: dict[str, Any], dtype: torch.dtype) -> Clip:
+    patched = torch.from_numpy(arrays["in/frames"]).to(dtype).movedim(-1, 2)
+    batch, time = patched.shape[:2]
+    frames = depth_to_space(patched.flatten(0, 1), config["patch_size"]).unflatten(0, (batch, time))
+    actions = torch.zeros(batch, time - 1, 0, dtype=dtype)
+    if "in/actions" in arrays:
+        actions = torch.from_numpy(arrays["in/actions"]).to(dtype)[:, : time - 1]
+    domain = torch.zeros(batch, dtype=torch.long)
+    valid = torch.ones(batch, time, dtype=torch.bool)
+    return Clip(frames, actions, domain, valid, batch_size=[batch])  # pyright: ignore
+
+
+def _sampling_mask(after_context: np.ndarray, length: int) -> Tensor:
+    mask = torch.ones(after_context.shape[0], length - 1)
+    mask[:, length - 1 - after_context.shape[1] :] = torch.from_numpy(after_context)
+    return mask
+
+
+def _patched(frames: Tensor, patch: int) -> Tensor:
+    batch, time = frames.shape[:2]
+    return space_to_depth(frames.flatten(0, 1), patch).unflatten(0, (batch, time)).movedim(2, -1)
+
+
+def _patch_orders(arrays: Arrays) -> Iterator[Comparison]:
+    images = torch.from_numpy(arrays["in/images_bthwc"]).movedim(-1, 2)
+    for name, reference in arrays.items():
+        if name.startswith("out/predrnn_patch"):
+            ours = _patched(images, int(name.removeprefix("out/predrnn_patch")))
+        elif name.startswith("out/"):
+            patch = int(name.split("patch")[1].split("_")[0])
+            ours = space_to_depth(images[:, 0], patch, PatchOrder.CHANNEL_COLUMN_ROW)
+        else:
+            continue
+        yield Comparison(name, relative_error(ours, reference), 0.0)
+
+
+def _schedules(arrays: Arrays, config: dict[str, Any]) -> Iterator[Comparison]:
+    steps = [int(step) for step in arrays["iterations"]]
+    for name, reference in arrays.items():
+        family, _, kind = name.partition("/")
+        if family == "iterations":
+            continue
+        curriculum: Curriculum = ScheduledSampling()
+        if family.startswith("rss_"):
+            start, stop, alpha = config[family.removeprefix("rss_")]
+            curriculum = ReverseScheduledSampling(start, stop, alpha)
+        chances = [curriculum.probabilities(step) for step in steps]
+        ours = [c.context if kind == "r_eta_context" else c.forecast for c in chances]
+        yield Comparison(name, relative_error(np.array(ours), reference), TOLERANCE[torch.float64])
+
+
+def main(paths: list[str]) -> int:
+    """Print every comparison; 0 if all hold, 1 if one does not, 2 for a fixture nobody knows."""
+    failed = False
+    for path in map(Path, paths):
+        print(path.name)
+        try:
+            comparisons = compare(path)
+        except InputError as error:
+            print(f"  {error}", file=sys.stderr)
+            return 2
+        for c in comparisons:
+            print(
+                f"  {'ok  ' if c.holds else 'FAIL'} {c.error:9.2e} (<= {c.tolerance:g})  {c.name}"
+            )
+        failed |= not all(c.holds for c in comparisons)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

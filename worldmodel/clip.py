@@ -1,0 +1,82 @@
+"""The record that travels from logs to models: frames, actions, domains and what is valid."""
+
+from __future__ import annotations
+
+import torch
+from tensordict import tensorclass
+from torch import Tensor
+
+from worldmodel.errors import InputError
+
+
+@tensorclass
+class Clip:
+    """A batch of video clips with the actions between their frames.
+
+    Attributes:
+        frames: Pixels in [0, 1], floating point. Shape (B, T, C, H, W).
+        actions: Action t takes frame t to frame t+1, in the units of the log. Shape (B, T-1, A);
+            A = 0 for action-free data.
+        domain: Integer label of the laboratory, robot or season. Shape (B,).
+        valid: True where a frame was really recorded. Shape (B, T).
+    """
+
+    frames: Tensor
+    actions: Tensor
+    domain: Tensor
+    valid: Tensor
+
+    @classmethod
+    def checked(
+        cls,
+        frames: Tensor,
+        actions: Tensor | None = None,
+        domain: Tensor | None = None,
+        valid: Tensor | None = None,
+    ) -> Clip:
+        """Build a clip from outside data; what is left out is action-free, domain 0 and all valid.
+
+        Raises:
+            InputError: A field has a wrong shape or type, holds a number that is not finite, or a
+                pixel lies outside [0, 1]. The message names the field.
+        """
+        if frames.ndim != 5 or not frames.is_floating_point():
+            raise InputError(
+                "Clip.frames: expected floating-point pixels of shape (B, T, C, H, W), "
+                f"got {frames.dtype} {tuple(frames.shape)}"
+            )
+        batch, time = frames.shape[:2]
+        if time < 2:
+            raise InputError(f"Clip.frames: expected at least 2 frames, got {time}")
+        device = frames.device
+        actions = frames.new_zeros(batch, time - 1, 0) if actions is None else actions
+        domain = torch.zeros(batch, dtype=torch.long, device=device) if domain is None else domain
+        valid = torch.ones(batch, time, dtype=torch.bool, device=device) if valid is None else valid
+        if actions.ndim != 3 or actions.shape[:2] != (batch, time - 1):
+            raise InputError(
+                f"Clip.actions: expected shape (B, T-1, A) = ({batch}, {time - 1}, A), "
+                f"got {tuple(actions.shape)}"
+            )
+        if domain.shape != (batch,) or domain.is_floating_point():
+            raise InputError(
+                f"Clip.domain: expected integers of shape (B,) = ({batch},), "
+                f"got {domain.dtype} {tuple(domain.shape)}"
+            )
+        if valid.shape != (batch, time) or valid.dtype != torch.bool:
+            raise InputError(
+                f"Clip.valid: expected booleans of shape (B, T) = ({batch}, {time}), "
+                f"got {valid.dtype} {tuple(valid.shape)}"
+            )
+        for name, field in (("frames", frames), ("actions", actions)):
+            if not torch.isfinite(field).all():
+                raise InputError(f"Clip.{name}: expected finite numbers, got NaN or infinity")
+        low, high = (float(frames.min()), float(frames.max())) if frames.numel() else (0.0, 0.0)
+        if low < 0.0 or high > 1.0:
+            raise InputError(f"Clip.frames: expected pixels in [0, 1], got [{low:g}, {high:g}]")
+        return cls(
+            frames=frames,
+            actions=actions,
+            domain=domain,
+            valid=valid,
+            batch_size=[batch],  # pyright: ignore[reportCallIssue]
+        )

@@ -1,0 +1,1 @@
+"""Recurrent cells, frame codecs and action fusion."""

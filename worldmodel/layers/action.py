@@ -1,0 +1,92 @@
+"""Action fusion: the action modulates the hidden path of a recurrent cell, multiplicatively."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, final
+
+import torch
+from torch import Tensor, nn
+
+from worldmodel.layers.codec import FrameCodec
+
+
+class ActionFeatures(NamedTuple):
+    """An action on the recurrent grid: coefficients (B, A) of the maps (A, features, h, w)."""
+
+    coefficients: Tensor
+    maps: Tensor
+
+
+@final
+class ActionEncoder(nn.Module):
+    """The action's way onto the recurrent grid, for one unit action per dimension.
+
+    An action is tiled to an image of A planes and encoded linearly, so that the features of any
+    action are a combination of A maps. Computing those maps instead of one per sample is exact and
+    does not grow with the batch.
+
+    Args:
+        codec: Frame codec whose grid the action must reach.
+        action_dim: Width A of an action.
+
+    Attributes:
+        features: Channels of the action's maps.
+        mean: Subtracted from an action, in the units of the log. Shape (A,).
+        std: Divides it after that. Shape (A,).
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, codec: FrameCodec, action_dim: int) -> None:
+        super().__init__()
+        self.encoder = codec.action_encoder(action_dim)
+        self.features = codec.action_features(action_dim)
+        self.register_buffer("mean", torch.zeros(action_dim))
+        self.register_buffer("std", torch.ones(action_dim))
+        height, width = codec.action_image_size
+        self.size = (action_dim, height, width)
+
+    def set_statistics(self, mean: Tensor, std: Tensor) -> None:
+        """Normalise actions by these from now on; both of shape (A,), in the units of the log."""
+        self.mean.copy_(mean)
+        self.std.copy_(std)
+
+    def forward(self, action: Tensor) -> ActionFeatures:
+        """Features of actions (B, A), in the units of the log."""
+        action_dim, height, width = self.size
+        planes = torch.eye(action_dim, device=self.mean.device, dtype=self.mean.dtype)
+        maps = self.encoder(planes[:, :, None, None].expand(-1, -1, height, width))
+        return ActionFeatures((action - self.mean) / self.std, maps)
+
+
+@final
+class ActionModulation(nn.Module):
+    """The factor W_a * a + b_a of the action-conditioned PredRNN-V2 (from its code).
+
+    The hidden path of a cell becomes (W_h * h + b_h) . (W_a * a + b_a). The bias starts at one, so
+    that an untrained action path leaves the hidden path as it is.
+
+    Args:
+        inputs: Channels of the action's features.
+        outputs: Channels of the hidden path that is modulated.
+        kernel: Side of the kernel.
+        norm: Applied to the sum, or None.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, norm: nn.Module | None) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+        nn.init.ones_(self._bias)
+        self.norm = nn.Identity() if norm is None else norm
+
+    @property
+    def _bias(self) -> Tensor:
+        assert self.conv.bias is not None
+        return self.conv.bias
+
+    def forward(self, action: ActionFeatures) -> Tensor:
+        """The factor. Shape (B, outputs, h, w)."""
+        table = nn.functional.conv2d(action.maps, self.conv.weight, padding=self.conv.padding)
+        combined = torch.einsum("ba,achw->bchw", action.coefficients, table)
+        return self.norm(combined + self._bias[:, None, None])

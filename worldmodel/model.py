@@ -1,0 +1,108 @@
+"""What every architecture is: an initial state, one step, and a latent to look at."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from tensordict import TensorDict
+from torch import Tensor, nn
+
+from worldmodel.errors import InputError
+
+State = TensorDict
+"""Recurrent state; every entry has the batch as its first dimension, so it can be expanded,
+indexed and gathered along it without knowing the architecture."""
+
+
+class ModelConfig(ABC):
+    """Options of one architecture; a frozen dataclass per architecture, next to it."""
+
+    @abstractmethod
+    def build(self, frame_shape: tuple[int, int, int], action_dim: int) -> WorldModel:
+        """An untrained model for frames (C, H, W) and actions of width `action_dim`.
+
+        Raises:
+            InputError: The architecture cannot take such frames.
+        """
+
+
+def check_positive(config: ModelConfig, *names: str) -> None:
+    """Refuse options that must be at least 1.
+
+    Raises:
+        InputError: Names the option and its value.
+    """
+    for name in names:
+        value = getattr(config, name)
+        if value < 1:
+            raise InputError(f"{type(config).__name__}.{name}: expected at least 1, got {value}")
+
+
+class WorldModel(nn.Module, ABC):
+    """An action-conditioned video predictor that moves one frame per step.
+
+    Attributes:
+        frame_shape: Channels, height and width (C, H, W) of a frame, in pixels.
+        action_dim: Width A of an action; 0 for an action-free model.
+    """
+
+    frame_shape: tuple[int, int, int]
+    action_dim: int
+    @property
+    @abstractmethod
+    def config(self) -> ModelConfig:
+        """Options it was built from."""
+
+    @abstractmethod
+    def initial_state(self, batch: int, device: torch.device | str | None = None) -> State:
+        """State before the first frame, batch size (batch,); on the parameters' device if None."""
+
+    @abstractmethod
+    def step(self, frame: Tensor, action: Tensor, state: State) -> tuple[Tensor, State]:
+        """Predict the next frame.
+
+        Args:
+            frame: Current frame, values in [0, 1]. Shape (B, C, H, W).
+            action: Taken at this frame, in the units of the log. Shape (B, A).
+            state: From `initial_state` or the previous step, batch size (B,).
+
+        Returns:
+            The next frame, not clipped, shape (B, C, H, W), and the next state.
+        """
+
+    def training_step(
+        self, frame: Tensor, action: Tensor, state: State
+    ) -> tuple[Tensor, State, dict[str, Tensor]]:
+        """`step` and the auxiliary terms of the loss, each a scalar; none unless overridden."""
+        return *self.step(frame, action, state), {}
+
+    @abstractmethod
+    def latent(self, state: State) -> Tensor:
+        """Features for diagnostics, of the top layer. Shape (B, D, h, w)."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters live."""
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating-point type of the parameters."""
+        return next(self.parameters()).dtype
+
+    def check_input(self, frames: Tensor, actions: Tensor) -> None:
+        """Refuse frames (..., C, H, W) or actions (..., A) that this model was not built for.
+
+        Raises:
+            InputError: Names the expected and the given shape.
+        """
+        if tuple(frames.shape[-3:]) != self.frame_shape:
+            raise InputError(
+                f"frames: this model expects (C, H, W) = {self.frame_shape}, "
+                f"got {tuple(frames.shape[-3:])}"
+            )
+        if actions.shape[-1] != self.action_dim:
+            raise InputError(
+                f"actions: this model expects width {self.action_dim}, got {actions.shape[-1]}"
+            )

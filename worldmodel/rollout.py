@@ -1,0 +1,132 @@
+"""The only time loop: observe a context, imagine a future, and the pass that training takes.
+
+A rollout's state carries the frame that the next step starts from beside the model's recurrent
+state: `{"frame": (B, C, H, W), "recurrent": State}`. It expands, indexes and gathers like any
+State.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from worldmodel.clip import Clip
+from worldmodel.errors import InputError
+from worldmodel.model import State, WorldModel
+
+
+def begin(model: WorldModel, frame: Tensor) -> State:
+    """State of a rollout at its first frame. Shape of `frame`: (B, C, H, W)."""
+    recurrent = model.initial_state(frame.shape[0], frame.device)
+    return State({"frame": frame, "recurrent": recurrent}, batch_size=[frame.shape[0]])
+
+
+def advance(model: WorldModel, state: State, action: Tensor, frame: Tensor) -> State:
+    """State after `action` (B, A) really led to `frame` (B, C, H, W)."""
+    _, recurrent = model.step(state["frame"], action, state["recurrent"])
+    return State({"frame": frame, "recurrent": recurrent}, batch_size=state.batch_size)
+
+
+def observe(model: WorldModel, frames: Tensor, actions: Tensor) -> State:
+    """Encode a context once.
+
+    Args:
+        model: The world model.
+        frames: Context, values in [0, 1]. Shape (B, K, C, H, W).
+        actions: Between the context's frames, in the units of the log. Shape (B, K-1, A).
+
+    Raises:
+        InputError: Frames or actions do not fit the model or each other.
+    """
+    model.check_input(frames, actions)
+    if actions.shape[1] != frames.shape[1] - 1:
+        raise InputError(
+            f"actions: a context of {frames.shape[1]} frames has {frames.shape[1] - 1} actions "
+            f"between them, got {actions.shape[1]}"
+        )
+    state = begin(model, frames[:, 0])
+    for t in range(frames.shape[1] - 1):
+        state = advance(model, state, actions[:, t], frames[:, t + 1])
+    return state
+
+
+def imagined(model: WorldModel, state: State, actions: Tensor) -> Iterator[State]:
+    """Yield the rollout's state after each of the actions (B, T, A), fed by its own predictions."""
+    for t in range(actions.shape[1]):
+        frame, recurrent = model.step(state["frame"], actions[:, t], state["recurrent"])
+        state = State({"frame": frame, "recurrent": recurrent}, batch_size=state.batch_size)
+        yield state
+
+
+def imagine(model: WorldModel, state: State, actions: Tensor) -> Tensor:
+    """Frames that follow `state` under actions (B, T, A), not clipped. Shape (B, T, C, H, W)."""
+    return torch.stack([s["frame"] for s in imagined(model, state, actions)], dim=1)
+
+
+def predict(model: WorldModel, clip: Clip, context: int) -> Tensor:
+    """Predict what follows the first `context` frames of a clip.
+
+    Returns:
+        Predictions of frames context..T-1, not clipped. Shape (B, T-context, C, H, W).
+
+    Raises:
+        InputError: The context is not shorter than the clip, or the clip does not fit the model.
+    """
+    check_context(context, clip.frames.shape[1])
+    state = observe(model, clip.frames[:, :context], clip.actions[:, : context - 1])
+    return imagine(model, state, clip.actions[:, context - 1 :])
+
+
+def check_context(context: int, length: int) -> None:
+    """Refuse a context that leaves nothing to predict.
+
+    Raises:
+        InputError: `context` is not in 1..length-1.
+    """
+    if not 1 <= context < length:
+        raise InputError(
+            f"context: expected 1 to {length - 1} frames of a clip of {length}, got {context}"
+        )
+
+
+def unroll(
+    model: WorldModel, clip: Clip, sampling_mask: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """One-step predictions over a whole clip, as training sees them.
+
+    Args:
+        model: The world model.
+        clip: Frames (B, T, C, H, W) and actions (B, T-1, A).
+        sampling_mask: True where a step takes the recorded frame, False where it takes its own
+            previous prediction. Shape (B, T-1); step 0 always takes the recorded frame.
+
+    Returns:
+        Predictions of frames 1..T-1, shape (B, T-1, C, H, W), and the auxiliary terms of the loss,
+        each averaged over the steps.
+
+    Raises:
+        InputError: The mask's shape does not fit, or the clip does not fit the model.
+    """
+    frames, actions = clip.frames, clip.actions
+    model.check_input(frames, actions)
+    if sampling_mask.shape != actions.shape[:2]:
+        raise InputError(
+            f"sampling_mask: expected shape (B, T-1) = {tuple(actions.shape[:2])}, "
+            f"got {tuple(sampling_mask.shape)}"
+        )
+    truth = sampling_mask.bool()[:, :, None, None, None]
+    state = model.initial_state(frames.shape[0], frames.device)
+    predictions: list[Tensor] = []
+    auxiliaries: dict[str, list[Tensor]] = {}
+    for t in range(actions.shape[1]):
+        source = (
+            torch.where(truth[:, t], frames[:, t], predictions[-1]) if predictions else frames[:, 0]
+        )
+        frame, state, terms = model.training_step(source, actions[:, t], state)
+        predictions.append(frame)
+        for name, value in terms.items():
+            auxiliaries.setdefault(name, []).append(value)
+    averaged = {name: torch.stack(values).mean() for name, values in auxiliaries.items()}
+    return torch.stack(predictions, dim=1), averaged

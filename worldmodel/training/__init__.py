@@ -1,0 +1,1 @@
+"""Curriculum, objective, training loop and checkpoints."""
