@@ -19,7 +19,7 @@ from torch import Tensor
 
 from worldmodel.clip import Clip
 from worldmodel.errors import InputError
-from worldmodel.layers.patches import PatchOrder, space_to_depth, depth_to_space
+from worldmodel.layers.patches import PatchOrder, depth_to_space, space_to_depth
 from worldmodel.model import WorldModel
 from worldmodel.models.published import predrnn_from_published, predrnn_name
 from worldmodel.rollout import unroll
@@ -39,6 +39,7 @@ class Comparison(NamedTuple):
 
     @property
     def holds(self) -> bool:
+        """Whether the error is within the tolerance."""
         return self.error <= self.tolerance
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from tensordict import tensorclass
 from torch import Tensor
@@ -67,10 +69,8 @@ class Clip:
                 f"Clip.valid: expected booleans of shape (B, T) = ({batch}, {time}), "
                 f"got {valid.dtype} {tuple(valid.shape)}"
             )
-        for name, field in (("frames", frames), ("actions", actions)):
-            if not torch.isfinite(field).all():
-                raise InputError(f"Clip.{name}: expected finite numbers, got NaN or infinity")
-        low, high = (float(frames.min()), float(frames.max())) if frames.numel() else (0.0, 0.0)
+        low, high = _finite_range("frames", frames)
+        _finite_range("actions", actions)
         if low < 0.0 or high > 1.0:
             raise InputError(f"Clip.frames: expected pixels in [0, 1], got [{low:g}, {high:g}]")
         return cls(
@@ -80,3 +80,13 @@ class Clip:
             valid=valid,
             batch_size=[batch],  # pyright: ignore[reportCallIssue]
         )
+
+
+def _finite_range(name: str, values: Tensor) -> tuple[float, float]:
+    """Smallest and largest value; both are NaN or infinite where one value is."""
+    if not values.numel():
+        return 0.0, 0.0
+    low, high = (float(bound) for bound in torch.aminmax(values.detach()))
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise InputError(f"Clip.{name}: expected finite numbers, got NaN or infinity")
+    return low, high

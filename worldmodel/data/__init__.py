@@ -1,0 +1,1 @@
+"""Robot logs: one file per format, windows over them and batches of clips."""

@@ -1,0 +1,164 @@
+"""A trained model on disk: a folder of `model.safetensors` and a readable `config.yaml`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, final
+
+import torch
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from worldmodel.errors import InputError
+from worldmodel.model import ModelConfig, WorldModel
+from worldmodel.models.architectures import ARCHITECTURES
+from worldmodel.models.published import load_by_name
+
+PRETRAINED = Path(__file__).parent.parent / "pretrained"
+"""Folder of the checkpoints that ship with the package."""
+
+WEIGHTS, CONFIG = "model.safetensors", "config.yaml"
+
+
+@final
+@dataclass(frozen=True)
+class ModelCard:
+    """What a user of a trained model must know.
+
+    Attributes:
+        frame_shape: (C, H, W) of its frames, in pixels.
+        action_names: One per action dimension; empty for an action-free model.
+        action_mean: Mean of the training actions, in the units of the log. Length A.
+        action_std: Their standard deviation. Length A.
+        domains: Laboratories, robots or seasons it was trained on.
+        context: Frames it was trained to be given.
+        length: Frames of the clips it was trained on.
+        steps: Optimiser steps taken.
+        seed: Seed of the run.
+        data: Name of the training data.
+    """
+
+    frame_shape: tuple[int, int, int]
+    action_names: tuple[str, ...]
+    action_mean: tuple[float, ...]
+    action_std: tuple[float, ...]
+    domains: tuple[str, ...]
+    context: int
+    length: int
+    steps: int
+    seed: int
+    data: str
+
+
+@final
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained model, in evaluation mode, and its card."""
+
+    model: WorldModel
+    card: ModelCard
+
+    def check_actions(self, names: tuple[str, ...]) -> None:
+        """Refuse another action space.
+
+        Raises:
+            InputError: Names both action spaces.
+        """
+        if names != self.card.action_names:
+            raise InputError(
+                f"actions: this checkpoint was trained with {_listed(self.card.action_names)}, "
+                f"here they are {_listed(names)}"
+            )
+
+
+def save_checkpoint(
+    folder: Path | str, model: WorldModel, card: ModelCard, dtype: torch.dtype = torch.float32
+) -> None:
+    """Write a checkpoint; the folder appears, or changes, only when it is complete.
+
+    Args:
+        folder: Where to; an older checkpoint there is replaced.
+        model: The trained model.
+        card: What its users must know.
+        dtype: Type to store the weights in; they are loaded as float32.
+    """
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    temporary.chmod(0o755)
+    weights = {name: value.to(dtype).contiguous() for name, value in model.state_dict().items()}
+    save_file(weights, temporary / WEIGHTS)
+    (temporary / CONFIG).write_text(_to_yaml(model.config, card))
+    if folder.exists():
+        retired = temporary.with_name(temporary.name + "-old")
+        os.replace(folder, retired)
+        os.replace(temporary, folder)
+        shutil.rmtree(retired)
+    else:
+        os.replace(temporary, folder)
+
+
+def load_checkpoint(folder: Path | str) -> Checkpoint:
+    """Read a checkpoint; nothing in it is executed.
+
+    Raises:
+        InputError: The folder or a file of it is missing or damaged, the architecture or an option
+            is unknown, or the weights do not fit.
+    """
+    folder = Path(folder)
+    for name in (WEIGHTS, CONFIG):
+        if not (folder / name).is_file():
+            raise InputError(f"{folder}: not a checkpoint, {name} is missing")
+    try:
+        content = yaml.safe_load((folder / CONFIG).read_text())
+        config = _model_config(content["architecture"], content["options"])
+        card = ModelCard(**{key: _tupled(value) for key, value in content["card"].items()})
+        weights = load_file(folder / WEIGHTS)
+    except (yaml.YAMLError, KeyError, TypeError, SafetensorError) as error:
+        raise InputError(f"{folder}: damaged checkpoint ({error!r})") from error
+    model = config.build(card.frame_shape, len(card.action_names))
+    load_by_name(model, {name: value.float() for name, value in weights.items()})
+    model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return Checkpoint(model.eval(), card)
+
+
+def load_pretrained(name: str) -> Checkpoint:
+    """Read a checkpoint that ships with the package.
+
+    Raises:
+        InputError: Lists the available names.
+    """
+    available = sorted(folder.name for folder in PRETRAINED.iterdir() if folder.is_dir())
+    if name not in available:
+        raise InputError(f"pretrained model {name!r} is unknown; available: {_listed(available)}")
+    return load_checkpoint(PRETRAINED / name)
+
+
+def _model_config(architecture: str, options: Mapping[str, Any]) -> ModelConfig:
+    if architecture not in ARCHITECTURES:
+        raise InputError(
+            f"architecture {architecture!r} is unknown; available: {_listed(ARCHITECTURES)}"
+        )
+    return ARCHITECTURES[architecture](**options)
+
+
+def _to_yaml(config: ModelConfig, card: ModelCard) -> str:
+    architecture = next(name for name, kind in ARCHITECTURES.items() if kind is type(config))
+    options = {field.name: getattr(config, field.name) for field in fields(config)}  # pyright: ignore
+    described = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(card).items()}
+    content = {"architecture": architecture, "options": options, "card": described}
+    return yaml.safe_dump(content, sort_keys=False)
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(names) or "none"
