@@ -1,0 +1,39 @@
+# Each target makes its own virtual environment in .venv; only Python 3.11 or newer is needed.
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+installed := $(VENV)/.installed
+pytest := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n auto
+
+.PHONY: demo test test-all lint format clean
+
+demo: $(installed)  ## plan with the pretrained model and write a report; options in ARGS
+	$(VENV)/bin/worldmodel demo $(ARGS)
+
+test: $(installed)  ## the quick suite
+	$(pytest) $(ARGS)
+
+test-all: $(installed)  ## the quick and the slow tests
+	$(pytest) -m '' $(ARGS)
+
+lint: $(installed)  ## style, types and the one-way floors
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
+	$(VENV)/bin/lint-imports
+
+format: $(installed)
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+$(installed): pyproject.toml constraints.txt tools/ensure_gl.sh
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	    f"expected Python 3.11 or newer, got {sys.version.split()[0]}; set PYTHON=python3.x")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	tools/ensure_gl.sh
+	@touch $@

@@ -1,0 +1,34 @@
+"""Where the real recordings and the authors' numbers are."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+DATA = Path(
+    os.environ.get("WORLDMODEL_DATA", Path(__file__).parent.parent.parent / "shared" / "data")
+)
+
+
+@pytest.fixture
+def data() -> Path:
+    """Folder of real recordings; the test skips where there is none."""
+    return _existing(DATA)
+
+
+@pytest.fixture
+def fixtures() -> Path:
+    """Folder of numbers from the authors' code; the test skips where there is none."""
+    return _existing(DATA.parent / "fixtures")
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
+def _existing(folder: Path) -> Path:
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is missing; set WORLDMODEL_DATA to the folder of recordings")
+    return folder
