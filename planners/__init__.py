@@ -1,0 +1,1 @@
+"""Planning in imagination: planners, costs, objectives, and the agent that uses them."""

@@ -1,0 +1,129 @@
+"""What every planner is: an objective in, a plan out; it knows neither pixels nor models."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import final
+
+import torch
+from torch import Tensor
+
+from worldmodel.errors import InputError
+
+Objective = Callable[[Tensor], Tensor]
+"""From candidate action sequences (E, N, T, A) to their costs (E, N); lower is better."""
+
+
+@final
+@dataclass(frozen=True)
+class Bounds:
+    """Limits of an action, in the units of the actions.
+
+    Attributes:
+        low: Smallest values. Shape (A,).
+        high: Largest values, each above its smallest. Shape (A,).
+
+    Raises:
+        InputError: The two are not vectors of one length, are not finite, or touch or cross.
+    """
+
+    low: Tensor
+    high: Tensor
+
+    def __post_init__(self) -> None:
+        if self.low.ndim != 1 or self.low.shape != self.high.shape or not len(self.low):
+            raise InputError(
+                "bounds: expected low and high of shape (A,), "
+                f"got {tuple(self.low.shape)} and {tuple(self.high.shape)}"
+            )
+        if not torch.isfinite(self.high - self.low).all() or (self.low >= self.high).any():
+            raise InputError(
+                "bounds: expected finite low < high in every dimension, "
+                f"got {self.low.tolist()} and {self.high.tolist()}"
+            )
+
+    @property
+    def middle(self) -> Tensor:
+        """Centre. Shape (A,)."""
+        return (self.low + self.high) / 2
+
+    @property
+    def half_range(self) -> Tensor:
+        """Distance from the centre to a limit. Shape (A,)."""
+        return (self.high - self.low) / 2
+
+    def clamp(self, actions: Tensor) -> Tensor:
+        """The nearest actions (..., A) within the limits."""
+        return actions.clamp(self.low, self.high)
+
+
+@final
+@dataclass(frozen=True)
+class Plan:
+    """What a planner found, for each of E environments.
+
+    Attributes:
+        actions: The best sequence that was evaluated. Shape (E, T, A).
+        cost: Its cost; NaN if the planner evaluates nothing. Shape (E,).
+        elites: The best sequences, best first. Shape (E, K, T, A).
+        history: Best cost after each iteration. Shape (E, I).
+        evaluations: Candidates evaluated per environment; each costs T steps of the model.
+        seconds: Wall-clock time that planning took.
+    """
+
+    actions: Tensor
+    cost: Tensor
+    elites: Tensor
+    history: Tensor
+    evaluations: int
+    seconds: float
+
+    def shifted(self, steps: int) -> Plan:
+        """The plan after its first actions were executed; the last action fills the end.
+
+        Its cost, history, evaluations and seconds are still those of the search.
+
+        Raises:
+            InputError: `steps` is negative.
+        """
+        if steps < 0:
+            raise InputError(f"steps: expected at least 0, got {steps}")
+        horizon = self.actions.shape[1]
+        index = (torch.arange(horizon) + steps).clamp(max=horizon - 1)
+        return replace(self, actions=self.actions[:, index], elites=self.elites[:, :, index])
+
+
+class Planner(ABC):
+    """Searches for the action sequence of least cost."""
+
+    @property
+    @abstractmethod
+    def horizon(self) -> int:
+        """Steps T of a plan."""
+
+    @abstractmethod
+    def plan(
+        self,
+        objective: Objective,
+        bounds: Bounds,
+        generator: torch.Generator,
+        *,
+        environments: int = 1,
+        previous: Plan | None = None,
+        seconds: float | None = None,
+    ) -> Plan:
+        """Search once.
+
+        Args:
+            objective: What to minimise.
+            bounds: Limits that every candidate keeps.
+            generator: Source of all randomness.
+            environments: Number of environments E to plan for side by side.
+            previous: Where to start from, already shifted to the present.
+            seconds: Stop after the iteration in which this time ran out; None for no limit.
+
+        Raises:
+            InputError: The objective returns another shape or NaN, or `previous` does not fit.
+        """

@@ -1,0 +1,178 @@
+"""The agent on a model that really knows its little world."""
+
+import math
+from dataclasses import dataclass
+from typing import final
+
+import pytest
+import torch
+
+from worldmodel.errors import InputError
+from worldmodel.model import ModelConfig, State, WorldModel
+from worldmodel.planners.agent import ModelForesight, VisualMPC
+from worldmodel.planners.baselines import NullPlanner, RandomPlanner
+from worldmodel.planners.cem import CEM, CEMConfig
+from worldmodel.planners.costs import ActionPenalty, GoalImage
+from worldmodel.planners.objective import ImaginedObjective
+from worldmodel.planners.planner import Bounds
+from worldmodel.rollout import begin, imagine, observe
+
+BOUNDS = Bounds(torch.full((2,), -0.5), torch.full((2,), 0.5))
+TURN = torch.arange(16.0) * math.tau / 16
+
+
+def spot(position):
+    """A spot at (x, y) pixels on a torus; positions (..., 2) to frames (..., 1, 16, 16)."""
+    angle = position * math.tau / 16
+    x, y = (torch.exp(2 * torch.cos(TURN - angle[..., i, None]) - 2) for i in (0, 1))
+    return (y[..., :, None] * x[..., None, :])[..., None, :, :]
+
+
+def place(frame):
+    """Where the spot is, exactly: frames (..., 1, 16, 16) to positions (..., 2)."""
+    profiles = torch.stack([frame.sum((-3, axis)) for axis in (-2, -1)], dim=-2)
+    return torch.atan2(profiles @ TURN.sin(), profiles @ TURN.cos()) * 16 / math.tau
+
+
+@dataclass(frozen=True)
+class SpotConfig(ModelConfig):
+    def build(self, frame_shape, action_dim):
+        return SpotModel()
+
+
+@final
+class SpotModel(WorldModel):
+    """An action moves the spot by ten times itself, in pixels, and less with every step."""
+
+    def __init__(self):
+        super().__init__()
+        self.frame_shape, self.action_dim = (1, 16, 16), 2
+        self.grip = torch.nn.Parameter(torch.ones(()))
+        self.batches: list[int] = []
+
+    @property
+    def config(self):
+        return SpotConfig()
+
+    def initial_state(self, batch, device=None):
+        return State({"steps": torch.zeros(batch, 1)}, batch_size=[batch])
+
+    def step(self, frame, action, state):
+        self.batches.append(len(frame))
+        moved = spot(place(frame) + 10 * self.grip * action * 0.9 ** state["steps"])
+        return moved, State({"steps": state["steps"] + 1}, batch_size=state.batch_size)
+
+    def latent(self, state):
+        return state["steps"][:, :, None, None]
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def positions(*pairs):
+    return torch.tensor(pairs)
+
+
+def test_objective_is_the_cost_of_the_imagined_frames():
+    model = SpotModel()
+    frame, goal = spot(positions([4.0, 4.0], [9.0, 6.0])), spot(positions([8.0, 8.0], [5.0, 9.0]))
+    actions = torch.rand(2, 5, 3, 2, generator=seeded()) * 0.4 - 0.2
+    state = begin(model, frame)
+    costs = ImaginedObjective(model, state, GoalImage(goal, scales=(1,)))(actions)
+    strength = 10 * 0.9 ** torch.arange(3.0)
+    end = place(frame)[:, None] + (actions * strength[:, None]).sum(2)
+    expected = (spot(end) - goal[:, None]).square().sum((2, 3, 4))
+    torch.testing.assert_close(costs, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_imagining_fewer_candidates_at_once_changes_nothing():
+    model = SpotModel()
+    state = begin(model, spot(positions([4.0, 4.0], [9.0, 6.0])))
+    cost = GoalImage(spot(positions([8.0, 8.0], [5.0, 9.0]))) + 0.1 * ActionPenalty()
+    actions = torch.rand(2, 7, 3, 2, generator=seeded()) - 0.5
+    together = ImaginedObjective(model, state, cost)(actions)
+    assert model.batches == [14] * 3
+    parts = ImaginedObjective(model, state, cost, at_once=3)(actions)
+    assert model.batches[3:] == [6] * 6 + [2] * 3
+    torch.testing.assert_close(parts, together)
+
+
+def test_actions_of_another_width_are_refused():
+    model = SpotModel()
+    objective = ImaginedObjective(model, begin(model, spot(positions([4.0, 4.0]))), ActionPenalty())
+    with pytest.raises(InputError, match="expects width 2, got 5"):
+        objective(torch.zeros(1, 3, 2, 5))
+
+
+def test_the_agent_reaches_the_goals_of_two_environments():
+    goals = positions([11.0, 5.0], [6.0, 12.0])
+    agent = VisualMPC(ModelForesight(SpotModel()), CEM(CEMConfig(horizon=3)), BOUNDS)
+    agent.reset(GoalImage(spot(goals), running=1.0), seeded())
+    here = positions([5.0, 3.0], [12.0, 6.0])
+    for step in range(8):
+        action = agent.act(spot(here))
+        assert action.shape == (2, 2)
+        assert (action.abs() <= 0.5).all()
+        here = here + 10 * 0.9**step * action
+    assert (here - goals).norm(dim=1).max() < 0.5
+
+
+def test_each_frame_is_encoded_once():
+    model = SpotModel()
+    config = CEMConfig(horizon=3, candidates=20, iterations=2, elites=5)
+    agent = VisualMPC(ModelForesight(model), CEM(config), BOUNDS, replan_every=2)
+    agent.reset(GoalImage(spot(positions([11.0, 5.0]))), seeded())
+    for _ in range(5):
+        agent.act(spot(positions([4.0, 4.0])))
+    plan, encode = [20] * 6, [1]
+    assert model.batches == plan + encode + encode + plan + encode + encode + plan
+
+
+def test_the_state_is_that_of_the_observed_frames_and_executed_actions():
+    model = SpotModel()
+    foresight = ModelForesight(model)
+    agent = VisualMPC(foresight, RandomPlanner(2), BOUNDS)
+    agent.reset(ActionPenalty(), seeded())
+    frames = spot(torch.rand(4, 1, 2, generator=seeded(3)) * 8 + 4)
+    actions = [agent.act(frame) for frame in frames]
+    expected = observe(model, frames.movedim(0, 1), torch.stack(actions[:3], dim=1))
+    future = torch.rand(1, 2, 2, generator=seeded(4)) - 0.5
+    torch.testing.assert_close(foresight.imagine(future), imagine(model, expected, future))
+
+
+def test_a_new_episode_forgets_the_last():
+    def episode(agent):
+        agent.reset(GoalImage(spot(positions([11.0, 5.0]))), seeded(7))
+        return torch.stack([agent.act(spot(positions([4.0, 4.0]))) for _ in range(3)])
+
+    agent = VisualMPC(ModelForesight(SpotModel()), CEM(), BOUNDS)
+    assert torch.equal(episode(agent), episode(agent))
+
+
+def test_a_plan_starts_from_the_shifted_last_one():
+    agent = VisualMPC(ModelForesight(SpotModel()), CEM(CEMConfig(horizon=3)), BOUNDS)
+    agent.reset(GoalImage(spot(positions([14.0, 8.0]))), seeded())
+    here = positions([3.0, 8.0])
+    costs = []
+    for step in range(3):
+        here = here + 10 * 0.9**step * agent.act(spot(here))
+        assert agent.plan is not None
+        costs.append(agent.plan.history[0, 0].item())
+    assert costs[1] <= costs[0] * 1.05
+
+
+def test_a_null_agent_rests():
+    agent = VisualMPC(ModelForesight(SpotModel()), NullPlanner(2), BOUNDS)
+    agent.reset(ActionPenalty(), seeded())
+    assert not agent.act(spot(positions([4.0, 4.0]))).any()
+
+
+def test_mistakes_are_refused():
+    foresight = ModelForesight(SpotModel())
+    with pytest.raises(InputError, match="1 to 6 actions of the horizon, got 7"):
+        VisualMPC(foresight, CEM(), BOUNDS, replan_every=7)
+    with pytest.raises(InputError, match="expected `reset` with a cost"):
+        VisualMPC(foresight, CEM(), BOUNDS).act(spot(positions([4.0, 4.0])))
+    with pytest.raises(InputError, match="expected `reset` with a first frame"):
+        foresight.imagine(torch.zeros(1, 2, 2))

@@ -1,0 +1,232 @@
+"""The cross-entropy method and its noise against functions whose optimum is known."""
+
+import math
+
+import pytest
+import torch
+from scipy.stats import truncnorm
+
+from worldmodel.errors import InputError
+from worldmodel.planners.baselines import NullPlanner, RandomPlanner
+from worldmodel.planners.cem import CEM, CEMConfig
+from worldmodel.planners.noise import TruncatedNormal
+from worldmodel.planners.planner import Bounds, Plan
+
+BOUNDS = Bounds(torch.tensor([-1.0, -0.05]), torch.tensor([1.0, 0.15]))
+THOROUGH = CEMConfig(horizon=4, candidates=200, iterations=30, elites=20, min_std=1e-4)
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def unused(actions):
+    raise AssertionError
+
+
+class Quadratic:
+    """Squared distance to a target (E, T, A), in half ranges; remembers what it was asked."""
+
+    def __init__(self, target):
+        self.target = target
+        self.asked = []
+
+    def __call__(self, actions):
+        self.asked.append(actions)
+        return ((actions - self.target[:, None]) / BOUNDS.half_range).square().sum((2, 3))
+
+
+def target(environments=1, horizon=4, scale=0.9, seed=5):
+    offset = torch.rand(environments, horizon, 2, generator=seeded(seed)) * 2 - 1
+    return BOUNDS.middle + scale * offset * BOUNDS.half_range
+
+
+def half_ranges(difference):
+    return (difference / BOUNDS.half_range).abs().max().item()
+
+
+def test_finds_the_optimum_of_a_quadratic():
+    objective = Quadratic(target())
+    plan = CEM(THOROUGH).plan(objective, BOUNDS, seeded())
+    assert half_ranges(plan.actions - objective.target) < 0.01
+
+
+def test_finds_the_nearest_point_of_an_optimum_outside_the_bounds():
+    objective = Quadratic(target(scale=3.0))
+    nearest = BOUNDS.clamp(objective.target)
+    assert (nearest != objective.target).any()
+    plan = CEM(THOROUGH).plan(objective, BOUNDS, seeded())
+    assert half_ranges(plan.actions - nearest) < 0.01
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.7])
+def test_every_candidate_keeps_the_bounds_and_few_lie_on_them(correlation):
+    objective = Quadratic(target(scale=3.0))
+    config = CEMConfig(horizon=4, iterations=10, initial_std=2.0, noise_correlation=correlation)
+    CEM(config).plan(objective, BOUNDS, seeded())
+    asked = torch.cat(objective.asked, dim=1)
+    assert asked.shape == (1, 800, 4, 2)
+    assert (asked >= BOUNDS.low).all()
+    assert (asked <= BOUNDS.high).all()
+    assert ((asked == BOUNDS.low) | (asked == BOUNDS.high)).double().mean() < 0.01
+
+
+def test_the_best_cost_never_rises_and_is_that_of_the_plan():
+    objective = Quadratic(target(environments=3))
+    plan = CEM(CEMConfig(horizon=4, iterations=8)).plan(objective, BOUNDS, seeded(), environments=3)
+    assert plan.history.shape == (3, 8)
+    assert (plan.history.diff(dim=1) <= 0).all()
+    assert (plan.history[:, -1] < plan.history[:, 0]).all()
+    every_cost = objective(torch.cat(objective.asked, dim=1))
+    assert torch.equal(plan.cost, every_cost.min(dim=1).values)
+    assert torch.equal(plan.cost, objective(plan.actions[:, None])[:, 0])
+    assert torch.equal(plan.elites[:, 0], plan.actions)
+    assert (objective(plan.elites).diff(dim=1) >= 0).all()
+    assert plan.evaluations == 8 * 80
+
+
+def test_environments_are_planned_for_separately():
+    objective = Quadratic(target(environments=3))
+    plan = CEM(THOROUGH).plan(objective, BOUNDS, seeded(), environments=3)
+    assert half_ranges(plan.actions - objective.target) < 0.01
+
+
+def test_the_generator_decides():
+    def actions(seed):
+        return CEM().plan(Quadratic(target(horizon=6)), BOUNDS, seeded(seed)).actions
+
+    assert torch.equal(actions(1), actions(1))
+    assert not torch.equal(actions(1), actions(2))
+
+
+def test_a_warm_start_helps_and_is_never_made_worse():
+    objective = Quadratic(target())
+    brief = CEM(CEMConfig(horizon=4, candidates=20, iterations=2, elites=5))
+    thorough = CEM(THOROUGH).plan(objective, BOUNDS, seeded())
+    cold = brief.plan(objective, BOUNDS, seeded(1))
+    warm = brief.plan(objective, BOUNDS, seeded(1), previous=thorough)
+    assert (warm.cost <= thorough.cost).all()
+    assert (warm.cost < cold.cost).all()
+
+
+def test_doing_nothing_is_a_candidate_of_a_cold_start():
+    bounds = Bounds(-torch.ones(2), torch.ones(2))
+    plan = CEM().plan(lambda actions: actions.square().sum((2, 3)), bounds, seeded())
+    assert plan.cost.item() == 0.0
+
+
+def test_chunks_repeat_their_action():
+    objective = Quadratic(target(horizon=5))
+    config = CEMConfig(horizon=5, chunk=2)
+    plan = CEM(config).plan(objective, BOUNDS, seeded())
+    asked = torch.cat(objective.asked, dim=1)
+    assert asked.shape[2] == plan.actions.shape[1] == 5
+    assert torch.equal(asked[:, :, 0::2][:, :, :2], asked[:, :, 1::2])
+    assert (asked[:, :, 1] != asked[:, :, 2]).any()
+    CEM(config).plan(objective, BOUNDS, seeded(), previous=plan.shifted(1))
+
+
+def test_a_deadline_stops_between_iterations():
+    plan = CEM(CEMConfig(horizon=4, iterations=50)).plan(
+        Quadratic(target()), BOUNDS, seeded(), seconds=0.0
+    )
+    assert plan.history.shape == (1, 1)
+    assert plan.evaluations == 80
+
+
+def test_shifting_drops_the_executed_actions_and_holds_the_last():
+    actions = torch.arange(8.0).reshape(1, 4, 2)
+    plan = Plan(actions, torch.zeros(1), actions[:, None], torch.zeros(1, 1), 80, 0.1)
+    shifted = plan.shifted(2)
+    expected = torch.tensor([[[4.0, 5.0], [6.0, 7.0], [6.0, 7.0], [6.0, 7.0]]])
+    assert torch.equal(shifted.actions, expected)
+    assert torch.equal(shifted.elites[:, 0], expected)
+    assert torch.equal(plan.shifted(9).actions, actions[:, 3:].expand(1, 4, 2))
+    with pytest.raises(InputError, match="at least 0, got -1"):
+        plan.shifted(-1)
+
+
+@pytest.mark.parametrize(("mean", "std"), [(0.0, 0.5), (0.9, 0.5), (-1.0, 0.1), (0.2, 5.0)])
+def test_the_noise_is_a_truncated_normal(mean, std):
+    bounds = Bounds(-torch.ones(1), torch.ones(1))
+    shape = (1, 1, 1)
+    noise = TruncatedNormal(torch.full(shape, mean), torch.full(shape, std), bounds)
+    sample = noise.sample(100_000, seeded()).flatten()
+    exact = truncnorm((-1 - mean) / std, (1 - mean) / std, loc=mean, scale=std)
+    tolerance = 5 * exact.std() / math.sqrt(100_000)
+    assert sample.mean().item() == pytest.approx(exact.mean(), abs=tolerance)
+    assert sample.std().item() == pytest.approx(exact.std(), rel=0.02)
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9])
+def test_successive_steps_correlate_as_asked(correlation):
+    bounds = Bounds(torch.full((1,), -100.0), torch.full((1,), 100.0))
+    noise = TruncatedNormal(torch.zeros(1, 12, 1), torch.ones(1, 12, 1), bounds, correlation)
+    sample = noise.sample(20_000, seeded())[0, :, :, 0]
+    for lag in (1, 3):
+        pair = torch.stack([sample[:, :-lag].flatten(), sample[:, lag:].flatten()])
+        assert torch.corrcoef(pair)[0, 1].item() == pytest.approx(correlation**lag, abs=0.02)
+    assert sample.std(0).sub(1).abs().max() < 0.03
+
+
+def test_random_planner_covers_the_bounds_evenly():
+    plan = RandomPlanner(50).plan(unused, BOUNDS, seeded(), environments=200)
+    share = (plan.actions - BOUNDS.low) / (BOUNDS.high - BOUNDS.low)
+    histogram = torch.histc(share, bins=10, min=0, max=1) / share.numel()
+    assert histogram.sub(0.1).abs().max() < 0.01
+    assert plan.evaluations == 0
+    assert plan.cost.isnan().all()
+
+
+def test_null_planner_stays_as_near_to_zero_as_the_bounds_allow():
+    bounds = Bounds(torch.tensor([-1.0, 0.5]), torch.tensor([1.0, 1.0]))
+    plan = NullPlanner(3).plan(unused, bounds, seeded(), environments=2)
+    assert torch.equal(plan.actions, torch.tensor([0.0, 0.5]).expand(2, 3, 2))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"elites": 1}, r"CEMConfig.elites: expected 2 to 80 candidates, got 1"),
+        ({"elites": 81}, r"elites: expected 2 to 80 candidates, got 81"),
+        ({"kept": 11}, r"kept: expected 1 to 10 elites, got 11"),
+        ({"horizon": 0}, r"horizon: expected at least 1, got 0"),
+        ({"iterations": 0}, r"iterations: expected at least 1, got 0"),
+        ({"smoothing": 1.0}, r"smoothing: expected at least 0 and below 1, got 1.0"),
+        ({"min_std": 0.9}, r"min_std: expected above 0 and at most initial_std, got 0.9"),
+        ({"noise_correlation": 1.0}, r"noise_correlation: expected .* below 1, got 1.0"),
+        ({"chunk": 7}, r"chunk: expected 1 to 6 steps of the horizon, got 7"),
+    ],
+)
+def test_options_out_of_range_are_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        CEMConfig(**options)
+
+
+def test_nan_costs_are_refused_by_number():
+    def objective(actions):
+        costs = actions.sum((2, 3))
+        costs[:, :3] = torch.nan
+        return costs
+
+    with pytest.raises(InputError, match="NaN for 3 of 80"):
+        CEM().plan(objective, BOUNDS, seeded())
+
+
+def test_costs_of_another_shape_are_refused():
+    with pytest.raises(InputError, match=r"\(E, N\) = \(1, 80\), got \(1, 80, 6\)"):
+        CEM().plan(lambda actions: actions.sum(3), BOUNDS, seeded())
+
+
+def test_a_previous_plan_of_another_horizon_is_refused():
+    plan = NullPlanner(3).plan(unused, BOUNDS, seeded())
+    with pytest.raises(InputError, match=r"\(1, 6, 2\), got \(1, 3, 2\)"):
+        CEM().plan(Quadratic(target(horizon=6)), BOUNDS, seeded(), previous=plan)
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [([0.0], [0.0]), ([0.0, 0.0], [1.0]), ([0.0], [math.inf]), ([], [])]
+)
+def test_impossible_bounds_are_refused(low, high):
+    with pytest.raises(InputError, match="bounds: expected"):
+        Bounds(torch.tensor(low), torch.tensor(high))

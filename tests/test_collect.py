@@ -1,0 +1,144 @@
+"""Collected logs: seeded, resumable, full of contact, and readable as RoboNet."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from worldmodel.data.robonet import RoboNet
+from worldmodel.envs.collect import CollectConfig, collect, episode_path, record
+from worldmodel.envs.tabletop import HIGHEST, LOWEST, SCALE
+from worldmodel.errors import InputError
+
+_PROGRAM = """
+from pathlib import Path
+from worldmodel.envs.collect import CollectConfig, collect
+if __name__ == "__main__":
+    collect(CollectConfig(Path({out!r}), episodes={episodes}, workers=2))
+"""
+
+
+@pytest.fixture
+def config(tmp_path) -> CollectConfig:
+    return CollectConfig(tmp_path / "logs", episodes=6, frames=8)
+
+
+def psnr(one: np.ndarray, other: np.ndarray) -> float:
+    return 10 * np.log10(255**2 / np.mean((one.astype(float) - other) ** 2))
+
+
+@pytest.mark.parametrize("planar", [True, False])
+def test_files_hold_what_was_lived(config, planar):
+    config = replace(config, planar=planar)
+    result = collect(config)
+    assert (result.written, result.kept) == (6, 0)
+    source = RoboNet(config.out)
+    assert len(source) == 6
+    assert source.domains == ("ash", "birch", "cedar", "dune")
+    assert source.action_names == ("dx", "dy", "dz", "dyaw", "gripper")[: 2 if planar else 5]
+    for index in range(len(source)):
+        path = episode_path(config, int(source.names[index][-11:-5]))
+        assert path.name == source.names[index]
+        episode = source.episode(index)
+        recording = record(config, int(path.stem[-6:]))
+        assert episode.domain == path.stem.split("_")[0]
+        np.testing.assert_array_equal(episode.actions, recording.actions)
+        assert psnr(episode.frames, recording.frames) > 38
+
+
+@pytest.mark.parametrize("planar", [True, False])
+def test_actions_explain_the_hand(config, planar):
+    """Adding the recorded actions up, within bounds, gives the recorded hand."""
+    for index in range(8):
+        recording = record(replace(config, planar=planar, frames=25), index)
+        assert np.abs(recording.actions).max() <= 1
+        pose = recording.hands[0, :4]
+        for action, hand in zip(recording.actions, recording.hands[1:], strict=True):
+            width = min(len(action), 4)
+            pose[:width] += action[:width] * SCALE[:width]
+            pose = np.clip(pose, LOWEST, HIGHEST)
+            np.testing.assert_allclose(hand[:2], pose[:2], atol=0.006)
+
+
+def test_function_of_seed_and_index(config):
+    one, same, other = (record(c, 3) for c in (config, config, replace(config, seed=1)))
+    np.testing.assert_array_equal(one.frames, same.frames)
+    assert not np.array_equal(one.actions, other.actions)
+    assert not np.array_equal(one.actions[:, :2], record(config, 4).actions[:, :2])
+    record(config, 0)
+    np.testing.assert_array_equal(one.frames, record(replace(config, episodes=99), 3).frames)
+
+
+@pytest.mark.parametrize("planar", [True, False])
+def test_contact_moves_the_object(config, planar):
+    config = replace(config, planar=planar, frames=25, contact=1.0, image_size=16)
+    moved = []
+    for index in range(24):
+        recording = record(config, index)
+        assert recording.contact
+        moved.append(np.linalg.norm(recording.objects[-1] - recording.objects[0]) > 0.02)
+        assert np.isfinite(recording.objects).all()
+    assert np.mean(moved) > 0.8
+
+
+def test_wandering_covers_the_table(config):
+    config = replace(config, frames=60, contact=0.0, image_size=16)
+    hands = np.concatenate([record(config, index).hands for index in range(24)])
+    cells, *_ = np.histogram2d(hands[:, 0], hands[:, 1], bins=4, range=[[-0.18, 0.18]] * 2)
+    assert (cells > 0).all()
+
+
+def test_continues_where_it_was(config):
+    collect(replace(config, episodes=4))
+    stamps = {path: path.stat().st_mtime_ns for path in config.out.glob("*.hdf5")}
+    episode_path(config, 2).unlink()
+    result = collect(config)
+    assert (result.written, result.kept) == (3, 3)
+    assert len(list(config.out.glob("*.hdf5"))) == 6
+    unchanged = [path for path, stamp in stamps.items() if path.stat().st_mtime_ns == stamp]
+    assert len(unchanged) == 3
+
+
+def test_other_settings_are_refused(config):
+    collect(replace(config, episodes=1))
+    with pytest.raises(InputError, match=r"made with frames = 8, got 9"):
+        collect(replace(config, frames=9))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"episodes": 0}, "episodes: expected at least 1, got 0"),
+        ({"frames": 1}, "frames: expected at least 2, got 1"),
+        ({"contact": 1.5}, "contact: expected a fraction"),
+        ({"laboratories": ("oak",)}, "available: ash, birch, cedar, dune"),
+        ({"laboratories": ()}, "at least one name"),
+    ],
+)
+def test_bad_settings(config, change, message):
+    with pytest.raises(InputError, match=message):
+        replace(config, **change)
+
+
+@pytest.mark.slow
+def test_interrupted_processes_leave_whole_files(tmp_path):
+    out = tmp_path / "logs"
+    program = _PROGRAM.format(out=str(out), episodes=5000)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while len(list(out.glob("*.hdf5"))) < 8 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=30) != 0
+    source = RoboNet(out)
+    assert 8 <= len(source) < 5000
+    assert {source.episode(index).frames.shape for index in range(8)} == {(25, 64, 64, 3)}
+    left = [path for path in out.iterdir() if path.suffix not in (".hdf5", ".json")]
+    assert left == []
