@@ -1,4 +1,4 @@
-"""Planning with the simulator itself in place of a learned model: what perfect foresight would do."""
+"""Planning with the simulator itself in place of a learned model: perfect foresight."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ class SimulatorForesight:
         """Costs (N,) of actions (N, T, A), all candidates in step."""
         candidates, horizon, _ = actions.shape
         states = [present] * candidates
-        frames = torch.zeros(candidates, *self._frame().shape)
+        height, width, channels = self._task.goal_image.shape
+        frames = torch.zeros(candidates, channels, height, width)
         total = actions.new_zeros(candidates)
         for t in range(horizon):
             for n, action in enumerate(actions[:, t].numpy()):
@@ -84,5 +85,9 @@ class SimulatorForesight:
         self._task.tabletop.control(np.array([*action, 0.0, 0.0, 1.0]) if planar else action)
 
     def _frame(self) -> Tensor:
-        """What the camera sees, in [0, 1]. Shape (C, H, W)."""
-        return torch.from_numpy(self._task.tabletop.render()).movedim(-1, -3) / 255
+        return as_frame(self._task.tabletop.render())
+
+
+def as_frame(picture: np.ndarray) -> Tensor:
+    """Bytes (H, W, C) as a frame (C, H, W) in [0, 1]."""
+    return torch.from_numpy(picture).movedim(-1, -3) / 255

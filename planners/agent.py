@@ -92,9 +92,6 @@ class VisualMPC:
         replan_every: Actions executed of each plan, 1 to the planner's horizon.
         seconds: Time after which a search stops; None for no limit.
 
-    Attributes:
-        plan: The latest plan, from the frame at which it was made; None before the first action.
-
     Raises:
         InputError: `replan_every` is out of range.
     """
@@ -112,16 +109,26 @@ class VisualMPC:
                 f"replan_every: expected 1 to {planner.horizon} actions of the horizon, "
                 f"got {replan_every}"
             )
-        self.foresight = foresight
-        self.plan: Plan | None = None
-        self._planner, self._bounds = planner, bounds
+        self._foresight, self._planner, self._bounds = foresight, planner, bounds
         self._replan_every, self._seconds = replan_every, seconds
         self._aim: tuple[Cost, torch.Generator] | None = None
+        self._plan: Plan | None = None
         self._executed = 0
+
+    @property
+    def plan(self) -> Plan:
+        """The latest plan, from the frame at which it was made.
+
+        Raises:
+            InputError: There is none before the first action.
+        """
+        if self._plan is None:
+            raise InputError("agent: expected `act` before there is a plan")
+        return self._plan
 
     def reset(self, cost: Cost, generator: torch.Generator) -> None:
         """Begin an episode: what to minimise, and the source of the planner's randomness."""
-        self.plan, self._aim, self._executed = None, (cost, generator), 0
+        self._plan, self._aim, self._executed = None, (cost, generator), 0
 
     def act(self, frame: Tensor) -> Tensor:
         """The next actions, within the bounds; they must be executed before the next call.
@@ -137,22 +144,32 @@ class VisualMPC:
         """
         if self._aim is None:
             raise InputError("agent: expected `reset` with a cost before `act`")
-        if self.plan is None:
-            self.foresight.reset(frame)
+        if self._plan is None:
+            self._foresight.reset(frame)
         else:
-            self.foresight.observe(self.plan.actions[:, self._executed - 1], frame)
-        if self.plan is None or self._executed == self._replan_every:
-            self.plan = self._replan(*self._aim, environments=len(frame))
+            self._foresight.observe(self._plan.actions[:, self._executed - 1], frame)
+        if self._plan is None or self._executed == self._replan_every:
+            self._plan = self._replan(*self._aim, environments=len(frame))
             self._executed = 0
         self._executed += 1
-        return self.plan.actions[:, self._executed - 1]
+        return self._plan.actions[:, self._executed - 1]
+
+    def foreseen(self) -> Tensor:
+        """Frames that the latest action and the rest of its plan should lead to, in [0, 1].
+
+        Shape (E, T', C, H, W); ask between `act` and the execution of its action.
+
+        Raises:
+            InputError: There is no plan yet.
+        """
+        return self._foresight.imagine(self.plan.actions[:, self._executed - 1 :])
 
     def _replan(self, cost: Cost, generator: torch.Generator, environments: int) -> Plan:
         return self._planner.plan(
-            self.foresight.objective(cost),
+            self._foresight.objective(cost),
             self._bounds,
             generator,
             environments=environments,
-            previous=self.plan.shifted(self._executed) if self.plan else None,
+            previous=self._plan.shifted(self._executed) if self._plan else None,
             seconds=self._seconds,
         )

@@ -14,8 +14,7 @@ from worldmodel.planners.noise import TruncatedNormal
 from worldmodel.planners.planner import Bounds, Objective, Plan, Planner
 
 
-@final
-@dataclass(frozen=True)
+@dataclass(frozen=True)  # not final: jsonargparse nests plain dataclasses only
 class CEMConfig:
     """Options of `CEM`.
 
@@ -29,13 +28,14 @@ class CEMConfig:
         initial_std: Standard deviation of the first iteration, as a share of half the range.
         min_std: Smallest standard deviation, as a share of half the range.
         noise_correlation: Correlation of the noise between successive actions, in [0, 1).
-        chunk: Steps for which each action is repeated.
+        chunk: Steps for which each action is repeated; a plan continues unchanged when multiples
+            of it were executed.
 
     Raises:
         InputError: An option is out of range; names it and its value.
     """
 
-    horizon: int = 6
+    horizon: int = 12
     candidates: int = 80
     iterations: int = 3
     elites: int = 10

@@ -45,31 +45,32 @@ class Cost(ABC):
 
 @final
 class GoalImage(Cost):
-    """Squared pixel difference to a goal image, on a pyramid of averaged images.
+    """Squared difference to a goal image, of pixels summed over windows of several sizes.
 
-    At scale s, frame and goal are averaged over s x s pixels and the summed squared difference is
-    multiplied by s * s, so that scale 1 is the summed squared error and differences wider than s
-    pixels weigh the same at every scale. Coarse scales still point the way where a hand and its
-    place in the goal do not overlap. The scales are averaged.
+    At scale s the difference is summed over s x s windows, half a window apart, then squared.
+    Something small that is out of place by more than s pixels costs about the same at every scale
+    up to s, and less at larger ones: these point the way where a hand and its place in the goal do
+    not overlap. Scale 1 is the summed squared error. The scales are added.
 
     Args:
         goal: Values in [0, 1]. Shape (E, C, H, W).
-        scales: Sides s in pixels; each divides H and W.
+        scales: Sides s in pixels: 1, or even numbers whose half divides H and W.
         running: Weight of every step but the last, which weighs 1.
 
     Raises:
-        InputError: A scale does not divide the image, there is none, or the weight is negative.
+        InputError: A scale does not fit the image, there is none, or the weight is negative.
     """
 
     def __init__(
-        self, goal: Tensor, scales: tuple[int, ...] = (1, 2, 4, 8), running: float = 0.0
+        self, goal: Tensor, scales: tuple[int, ...] = (4, 16, 32), running: float = 0.0
     ) -> None:
         if goal.ndim != 4:
             raise InputError(f"goal: expected shape (E, C, H, W), got {tuple(goal.shape)}")
         height, width = goal.shape[-2:]
-        if not scales or any(s < 1 or height % s or width % s for s in scales):
+        if not scales or not all(_fits(s, height, width) for s in scales):
             raise InputError(
-                f"scales: expected divisors of the goal's {height} x {width} pixels, got {scales}"
+                f"scales: expected 1 or even numbers whose half divides {height} x {width} pixels, "
+                f"got {scales}"
             )
         if running < 0:
             raise InputError(f"running: expected a weight of at least 0, got {running}")
@@ -91,12 +92,12 @@ class GoalImage(Cost):
         return weight * self.distance(frame)
 
     def distance(self, frame: Tensor) -> Tensor:
-        """Difference of frames (B, C, H, W) to the goal, averaged over the scales. Shape (B,).
+        """Difference of frames (B, C, H, W) to the goal, added over the scales. Shape (B,).
 
         Raises:
             InputError: The frame has another shape than the goal, or the batch is no multiple of E.
         """
-        goal = self._goal
+        goal = self._goal.to(frame.device)
         if frame.shape[1:] != goal.shape[1:] or len(frame) % len(goal):
             raise InputError(
                 f"frame: expected a multiple of {len(goal)} x {tuple(goal.shape[1:])} like the "
@@ -105,11 +106,24 @@ class GoalImage(Cost):
         difference = (frame.unflatten(0, (len(goal), -1)) - goal[:, None]).flatten(0, 1)
         total = frame.new_zeros(len(frame))
         for scale in self._scales:
-            total += scale**2 * avg_pool2d(difference, scale).square().sum((1, 2, 3))
-        return total / len(self._scales)
+            total += _summed(difference, scale).square().sum((1, 2, 3))
+        return total
 
     def _weight(self, t: int, horizon: int) -> float:
         return 1.0 if t == horizon - 1 else self._running
+
+
+def _fits(scale: int, height: int, width: int) -> bool:
+    half, odd = divmod(scale, 2)
+    return scale == 1 or (half > 0 and odd == height % half == width % half == 0)
+
+
+def _summed(image: Tensor, scale: int) -> Tensor:
+    """Sums over overlapping windows, halved: every pixel lies in four, whose squares are added."""
+    if scale == 1:
+        return image
+    stride = scale // 2
+    return avg_pool2d(image, scale, stride, padding=stride, divisor_override=2)
 
 
 @final

@@ -9,6 +9,7 @@ from typing import final
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from worldmodel.errors import InputError
 
@@ -81,18 +82,22 @@ class Plan:
     seconds: float
 
     def shifted(self, steps: int) -> Plan:
-        """The plan after its first actions were executed; the last action fills the end.
+        """The plan after its first actions were executed; the end is filled with 0, no motion.
 
-        Its cost, history, evaluations and seconds are still those of the search.
+        So a plan that reaches its goal stays there, and is carried out instead of put off. Cost,
+        history, evaluations and seconds are still those of the search.
 
         Raises:
             InputError: `steps` is negative.
         """
         if steps < 0:
             raise InputError(f"steps: expected at least 0, got {steps}")
-        horizon = self.actions.shape[1]
-        index = (torch.arange(horizon) + steps).clamp(max=horizon - 1)
-        return replace(self, actions=self.actions[:, index], elites=self.elites[:, :, index])
+        return replace(self, actions=_moved(self.actions, steps), elites=_moved(self.elites, steps))
+
+
+def _moved(actions: Tensor, steps: int) -> Tensor:
+    """Actions (..., T, A) without the first ones, as long as before."""
+    return pad(actions[..., steps:, :], (0, 0, 0, min(steps, actions.shape[-2])))
 
 
 class Planner(ABC):

@@ -93,7 +93,7 @@ def test_environments_are_planned_for_separately():
 
 def test_the_generator_decides():
     def actions(seed):
-        return CEM().plan(Quadratic(target(horizon=6)), BOUNDS, seeded(seed)).actions
+        return CEM().plan(Quadratic(target(horizon=12)), BOUNDS, seeded(seed)).actions
 
     assert torch.equal(actions(1), actions(1))
     assert not torch.equal(actions(1), actions(2))
@@ -134,14 +134,14 @@ def test_a_deadline_stops_between_iterations():
     assert plan.evaluations == 80
 
 
-def test_shifting_drops_the_executed_actions_and_holds_the_last():
+def test_shifting_drops_the_executed_actions_and_rests_at_the_end():
     actions = torch.arange(8.0).reshape(1, 4, 2)
     plan = Plan(actions, torch.zeros(1), actions[:, None], torch.zeros(1, 1), 80, 0.1)
     shifted = plan.shifted(2)
-    expected = torch.tensor([[[4.0, 5.0], [6.0, 7.0], [6.0, 7.0], [6.0, 7.0]]])
+    expected = torch.tensor([[[4.0, 5.0], [6.0, 7.0], [0.0, 0.0], [0.0, 0.0]]])
     assert torch.equal(shifted.actions, expected)
     assert torch.equal(shifted.elites[:, 0], expected)
-    assert torch.equal(plan.shifted(9).actions, actions[:, 3:].expand(1, 4, 2))
+    assert torch.equal(plan.shifted(9).actions, torch.zeros(1, 4, 2))
     with pytest.raises(InputError, match="at least 0, got -1"):
         plan.shifted(-1)
 
@@ -195,7 +195,7 @@ def test_null_planner_stays_as_near_to_zero_as_the_bounds_allow():
         ({"smoothing": 1.0}, r"smoothing: expected at least 0 and below 1, got 1.0"),
         ({"min_std": 0.9}, r"min_std: expected above 0 and at most initial_std, got 0.9"),
         ({"noise_correlation": 1.0}, r"noise_correlation: expected .* below 1, got 1.0"),
-        ({"chunk": 7}, r"chunk: expected 1 to 6 steps of the horizon, got 7"),
+        ({"chunk": 13}, r"chunk: expected 1 to 12 steps of the horizon, got 13"),
     ],
 )
 def test_options_out_of_range_are_refused(options, message):
@@ -214,14 +214,14 @@ def test_nan_costs_are_refused_by_number():
 
 
 def test_costs_of_another_shape_are_refused():
-    with pytest.raises(InputError, match=r"\(E, N\) = \(1, 80\), got \(1, 80, 6\)"):
+    with pytest.raises(InputError, match=r"\(E, N\) = \(1, 80\), got \(1, 80, 12\)"):
         CEM().plan(lambda actions: actions.sum(3), BOUNDS, seeded())
 
 
 def test_a_previous_plan_of_another_horizon_is_refused():
     plan = NullPlanner(3).plan(unused, BOUNDS, seeded())
-    with pytest.raises(InputError, match=r"\(1, 6, 2\), got \(1, 3, 2\)"):
-        CEM().plan(Quadratic(target(horizon=6)), BOUNDS, seeded(), previous=plan)
+    with pytest.raises(InputError, match=r"\(1, 12, 2\), got \(1, 3, 2\)"):
+        CEM().plan(Quadratic(target(horizon=12)), BOUNDS, seeded(), previous=plan)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Costs against plain numpy."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -12,14 +14,17 @@ from worldmodel.planners.costs import ActionPenalty, GoalImage
 def frames():
     """Goals (2, C, H, W), frames of 3 candidates each (6, C, H, W), actions (6, A)."""
     generator = torch.Generator().manual_seed(0)
-    goal, frame = torch.rand(8, 3, 16, 24, generator=generator).split([2, 6])
+    goal, frame = torch.rand(8, 3, 16, 32, generator=generator).split([2, 6])
     return goal, frame, torch.rand(6, 5, generator=generator)
 
 
-def pooled(image, scale):
-    channels, height, width = image.shape
-    blocks = image.reshape(channels, height // scale, scale, width // scale, scale)
-    return blocks.mean((2, 4))
+def windowed(image, scale):
+    """Squared sums over windows of scale x scale that start every half scale, a quarter each."""
+    half = scale // 2
+    padded = np.pad(image.numpy(), ((0, 0), (half, half), (half, half)))
+    corners = itertools.product(*(range(0, n - half, half) for n in padded.shape[1:]))
+    sums = [padded[:, y : y + scale, x : x + scale].sum((1, 2)) for y, x in corners]
+    return (np.stack(sums) ** 2).sum() / 4
 
 
 def test_scale_one_is_the_summed_squared_error_to_the_own_goal(frames):
@@ -29,27 +34,32 @@ def test_scale_one_is_the_summed_squared_error_to_the_own_goal(frames):
     np.testing.assert_allclose(cost, expected, rtol=1e-5)
 
 
-def test_pyramid(frames):
+def test_scales_add_squared_sums_over_overlapping_windows(frames):
     goal, frame, action = frames
     cost = GoalImage(goal, scales=(1, 2, 8)).step(frame, action, 2, 3)
-    expected = [
-        np.mean(
-            [
-                s * s * ((pooled(frame[i].numpy(), s) - pooled(goal[i // 3].numpy(), s)) ** 2).sum()
-                for s in (1, 2, 8)
-            ]
+    difference = [frame[i] - goal[i // 3] for i in range(6)]
+    expected = [(d.numpy() ** 2).sum() + windowed(d, 2) + windowed(d, 8) for d in difference]
+    np.testing.assert_allclose(cost, expected, rtol=1e-4)
+
+
+def spot(column):
+    image = torch.zeros(1, 1, 32, 32)
+    image[..., 14:16, column : column + 2] = 1.0
+    return image
+
+
+def test_a_difference_costs_the_same_wherever_it_is():
+    goal, action = torch.zeros(1, 1, 32, 32), torch.zeros(1, 2)
+    for scale in (2, 8, 32):
+        cost = GoalImage(goal, scales=(scale,))
+        corner = torch.zeros(1, 1, 32, 32)
+        corner[..., 0, 0] = 1.0
+        assert cost.step(corner, action, 0, 1) == cost.step(
+            corner.roll((9, 17), (2, 3)), action, 0, 1
         )
-        for i in range(6)
-    ]
-    np.testing.assert_allclose(cost, expected, rtol=1e-5)
 
 
 def test_coarse_scales_tell_near_from_far_where_fine_ones_cannot():
-    def spot(column):
-        image = torch.zeros(1, 1, 32, 32)
-        image[..., 12:16, column : column + 4] = 1.0
-        return image
-
     action = torch.zeros(1, 2)
     fine, coarse = (GoalImage(spot(4), scales=scales) for scales in [(1,), (1, 16)])
     near, far = spot(9), spot(24)
@@ -83,15 +93,16 @@ def test_action_penalty_and_weighted_sum(frames):
 
 def test_mistakes_are_refused(frames):
     goal, frame, action = frames
-    with pytest.raises(InputError, match=r"16 x 24 pixels, got \(1, 5\)"):
-        GoalImage(goal, scales=(1, 5))
+    for scale in (0, 5, 6):
+        with pytest.raises(InputError, match=rf"16 x 32 pixels, got \(1, {scale}\)"):
+            GoalImage(goal, scales=(1, scale))
     with pytest.raises(InputError, match=r"got \(\)"):
         GoalImage(goal, scales=())
-    with pytest.raises(InputError, match=r"\(E, C, H, W\), got \(3, 16, 24\)"):
+    with pytest.raises(InputError, match=r"\(E, C, H, W\), got \(3, 16, 32\)"):
         GoalImage(goal[0])
     with pytest.raises(InputError, match=r"at least 0, got -1"):
         GoalImage(goal, running=-1)
     with pytest.raises(InputError, match=r"at least 0, got -0.5"):
         _ = -0.5 * ActionPenalty()
-    with pytest.raises(InputError, match=r"multiple of 2 x \(3, 16, 24\).*got \(5, 3, 16, 24\)"):
+    with pytest.raises(InputError, match=r"multiple of 2 x \(3, 16, 32\).*got \(5, 3, 16, 32\)"):
         GoalImage(goal).step(frame[:5], action[:5], 0, 1)

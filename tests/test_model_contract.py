@@ -103,7 +103,7 @@ def test_a_clip_predicts_the_same_alone_and_in_a_batch(case: Case) -> None:
     model.eval()
     together = predict(model, clip, 2)
     for i in range(3):
-        same(together[i : i + 1], predict(model, clip[i : i + 1], 2))  # pyright: ignore[reportIndexIssue]
+        same(together[i : i + 1], predict(model, clip[i : i + 1], 2))
 
 
 @over(CASES)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any, final
 
 import torch
-from tensordict import tensorclass
+from tensordict import TensorClass
 from torch import Tensor
 
 from worldmodel.errors import InputError
 
 
-@tensorclass
-class Clip:
+@final
+class Clip(TensorClass):
     """A batch of video clips with the actions between their frames.
 
     Attributes:
@@ -27,6 +28,12 @@ class Clip:
     actions: Tensor
     domain: Tensor
     valid: Tensor
+
+    if TYPE_CHECKING:
+
+        def __getitem__(self, index: Any) -> Clip:
+            """Some of the clips; `index` is along the batch."""
+            ...
 
     @classmethod
     def checked(
@@ -78,7 +85,7 @@ class Clip:
             actions=actions,
             domain=domain,
             valid=valid,
-            batch_size=[batch],  # pyright: ignore[reportCallIssue]
+            batch_size=[batch],
         )
 
 

@@ -6,3 +6,17 @@ class InputError(ValueError):
 
     The command line prints the sentence and exits with status 2.
     """
+
+
+def check_at_least(least: float, options: object, *names: str) -> None:
+    """Refuse options that are too small.
+
+    Raises:
+        InputError: Names the option, its least value and what it is.
+    """
+    for name in names:
+        value = getattr(options, name)
+        if not value >= least:
+            raise InputError(
+                f"{type(options).__name__}.{name}: expected at least {least:g}, got {value}"
+            )

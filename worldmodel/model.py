@@ -27,18 +27,6 @@ class ModelConfig(ABC):
         """
 
 
-def check_positive(config: ModelConfig, *names: str) -> None:
-    """Refuse options that must be at least 1.
-
-    Raises:
-        InputError: Names the option and its value.
-    """
-    for name in names:
-        value = getattr(config, name)
-        if value < 1:
-            raise InputError(f"{type(config).__name__}.{name}: expected at least 1, got {value}")
-
-
 class WorldModel(nn.Module, ABC):
     """An action-conditioned video predictor that moves one frame per step.
 
@@ -49,6 +37,7 @@ class WorldModel(nn.Module, ABC):
 
     frame_shape: tuple[int, int, int]
     action_dim: int
+
     @property
     @abstractmethod
     def config(self) -> ModelConfig:

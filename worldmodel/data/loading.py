@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable, Iterator, Sized
 from typing import final
 
@@ -84,6 +85,7 @@ class ClipLoader(Iterable[Clip], Sized):
             num_workers=workers,
             multiprocessing_context="spawn" if workers else None,
             persistent_workers=workers > 0,
+            worker_init_fn=_ignore_interrupt,
             generator=torch.Generator(),  # or each iteration would draw from the global one
         )
 
@@ -138,6 +140,11 @@ def to_clip(window: Window) -> Clip:
     """Pixels from bytes to [0, 1]."""
     frames = window.frames.to(torch.get_default_dtype()) / 255
     return Clip.checked(frames, window.actions, window.domain)
+
+
+def _ignore_interrupt(worker: int) -> None:
+    """Leave Ctrl-C, which the terminal sends to every process, to the main one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _sentence(error: InputError) -> str:

@@ -18,14 +18,13 @@ from torch.utils.data import Dataset
 
 from worldmodel.data.cache import EpisodeCache
 from worldmodel.data.episodes import Episode, EpisodeSource
-from worldmodel.errors import InputError
+from worldmodel.errors import InputError, check_at_least
 
 CACHE_BYTES = 256 * 2**20
 """Resized frames that each worker keeps; 20,000 of 64x64."""
 
 
-@final
-@dataclass(frozen=True)
+@dataclass(frozen=True)  # not final: jsonargparse nests plain dataclasses only
 class WindowShape:
     """What a window is.
 
@@ -46,11 +45,8 @@ class WindowShape:
     fit: Literal["squash", "crop"] = "squash"
 
     def __post_init__(self) -> None:
-        for name, least in (("length", 2), ("stride", 1), ("image_size", 1)):
-            if getattr(self, name) < least:
-                raise InputError(
-                    f"WindowShape.{name}: expected at least {least}, got {getattr(self, name)}"
-                )
+        check_at_least(2, self, "length")
+        check_at_least(1, self, "stride", "image_size")
 
     @property
     def span(self) -> int:

@@ -57,7 +57,9 @@ class PatchCodec(FrameCodec):
         hidden: Channels of the recurrent stack.
         patch: Side p of a patch, in pixels.
         embed: Pass the patches through a 1x1 convolution to `hidden` channels first (ModeRNN).
-        residual: Predict the change of the frame instead of the frame.
+        residual: Predict the change of the frame instead of the frame. The output then starts
+            small: an untrained stack predicts nearly no change, and need not unlearn random
+            changes first.
     """
 
     def __init__(
@@ -78,6 +80,8 @@ class PatchCodec(FrameCodec):
         self.features = hidden if embed else depth
         self.embedding = nn.Conv2d(depth, hidden, 1) if embed else nn.Identity()
         self.output = nn.Conv2d(hidden, depth, 1, bias=False)
+        if residual:
+            self.output.weight.data.mul_(0.1)
 
     def encode(self, frame: Tensor) -> tuple[Tensor, Skips]:
         """See `FrameCodec.encode`."""

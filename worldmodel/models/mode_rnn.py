@@ -8,11 +8,11 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from worldmodel.errors import InputError
+from worldmodel.errors import InputError, check_at_least
 from worldmodel.layers.action import ActionEncoder
 from worldmodel.layers.codec import PatchCodec
 from worldmodel.layers.mode_cell import ModeCell
-from worldmodel.model import ModelConfig, State, WorldModel, check_positive
+from worldmodel.model import ModelConfig, State, WorldModel
 
 
 @final
@@ -42,7 +42,7 @@ class ModeRNNConfig(ModelConfig):
     residual: bool = False
 
     def __post_init__(self) -> None:
-        check_positive(self, "layers", "hidden", "slots", "gate_kernel", "patch")
+        check_at_least(1, self, "layers", "hidden", "slots", "gate_kernel", "patch")
         if (2 * self.hidden) % self.slots:
             raise InputError(
                 f"slots: {self.slots} does not divide the {2 * self.hidden} channels of [X, H]"

@@ -8,10 +8,11 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from worldmodel.errors import check_at_least
 from worldmodel.layers.action import ActionEncoder
 from worldmodel.layers.codec import FrameCodec, PatchCodec, StridedConvCodec
 from worldmodel.layers.st_lstm import STLSTMCell, decoupling
-from worldmodel.model import ModelConfig, State, WorldModel, check_positive
+from worldmodel.model import ModelConfig, State, WorldModel
 
 
 @final
@@ -44,7 +45,7 @@ class PredRNNConfig(ModelConfig):
     residual: bool = False
 
     def __post_init__(self) -> None:
-        check_positive(self, "layers", "hidden", "kernel")
+        check_at_least(1, self, "layers", "hidden", "kernel")
 
     def build(self, frame_shape: tuple[int, int, int], action_dim: int) -> PredRNN:
         """See `ModelConfig.build`."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, final
@@ -14,6 +13,7 @@ import torch
 import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from worldmodel.errors import InputError
 from worldmodel.model import ModelConfig, WorldModel
@@ -24,6 +24,15 @@ PRETRAINED = Path(__file__).parent.parent / "pretrained"
 """Folder of the checkpoints that ship with the package."""
 
 WEIGHTS, CONFIG = "model.safetensors", "config.yaml"
+
+_DAMAGE = (
+    AttributeError,
+    KeyError,
+    SafetensorError,
+    TypeError,
+    UnicodeDecodeError,
+    yaml.YAMLError,
+)
 
 
 @final
@@ -86,22 +95,27 @@ def save_checkpoint(
         folder: Where to; an older checkpoint there is replaced.
         model: The trained model.
         card: What its users must know.
-        dtype: Type to store the weights in; they are loaded as float32.
+        dtype: Type to store the parameters in; buffers keep theirs. All are loaded as float32.
+
+    Raises:
+        InputError: The folder is there and holds no checkpoint.
     """
     folder = Path(folder)
+    if folder.exists() and not (folder / CONFIG).is_file():
+        raise InputError(f"{folder}: expected a checkpoint to replace, or nothing")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    temporary.chmod(0o755)
-    weights = {name: value.to(dtype).contiguous() for name, value in model.state_dict().items()}
-    save_file(weights, temporary / WEIGHTS)
-    (temporary / CONFIG).write_text(_to_yaml(model.config, card))
-    if folder.exists():
-        retired = temporary.with_name(temporary.name + "-old")
-        os.replace(folder, retired)
-        os.replace(temporary, folder)
-        shutil.rmtree(retired)
-    else:
-        os.replace(temporary, folder)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
+        new, old = Path(scratch, "new"), Path(scratch, "old")
+        new.mkdir()
+        save_file(_stored(model, dtype), new / WEIGHTS)
+        (new / CONFIG).write_text(_to_yaml(model.config, card))
+        try:
+            if folder.exists():
+                os.replace(folder, old)
+            os.replace(new, folder)
+        finally:
+            if old.exists() and not folder.exists():
+                os.replace(old, folder)
 
 
 def load_checkpoint(folder: Path | str) -> Checkpoint:
@@ -120,7 +134,7 @@ def load_checkpoint(folder: Path | str) -> Checkpoint:
         config = _model_config(content["architecture"], content["options"])
         card = ModelCard(**{key: _tupled(value) for key, value in content["card"].items()})
         weights = load_file(folder / WEIGHTS)
-    except (yaml.YAMLError, KeyError, TypeError, SafetensorError) as error:
+    except _DAMAGE as error:
         raise InputError(f"{folder}: damaged checkpoint ({error!r})") from error
     model = config.build(card.frame_shape, len(card.action_names))
     load_by_name(model, {name: value.float() for name, value in weights.items()})
@@ -134,10 +148,16 @@ def load_pretrained(name: str) -> Checkpoint:
     Raises:
         InputError: Lists the available names.
     """
-    available = sorted(folder.name for folder in PRETRAINED.iterdir() if folder.is_dir())
+    available = sorted(config.parent.name for config in PRETRAINED.glob(f"*/{CONFIG}"))
     if name not in available:
         raise InputError(f"pretrained model {name!r} is unknown; available: {_listed(available)}")
     return load_checkpoint(PRETRAINED / name)
+
+
+def _stored(model: WorldModel, dtype: torch.dtype) -> dict[str, Tensor]:
+    weights = model.state_dict()
+    weights.update((name, value.detach().to(dtype)) for name, value in model.named_parameters())
+    return {name: value.contiguous() for name, value in weights.items()}
 
 
 def _model_config(architecture: str, options: Mapping[str, Any]) -> ModelConfig:
@@ -145,7 +165,13 @@ def _model_config(architecture: str, options: Mapping[str, Any]) -> ModelConfig:
         raise InputError(
             f"architecture {architecture!r} is unknown; available: {_listed(ARCHITECTURES)}"
         )
-    return ARCHITECTURES[architecture](**options)
+    kind = ARCHITECTURES[architecture]
+    known = [field.name for field in fields(kind)]  # pyright: ignore[reportArgumentType]
+    if unknown := set(options).difference(known):
+        raise InputError(
+            f"{architecture} has no option {_listed(sorted(unknown))}; available: {_listed(known)}"
+        )
+    return kind(**options)
 
 
 def _to_yaml(config: ModelConfig, card: ModelCard) -> str:
@@ -160,5 +186,5 @@ def _tupled(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _listed(names: Any) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(names) or "none"

@@ -10,6 +10,8 @@ from typing import NamedTuple, final
 import torch
 from torch import Tensor
 
+from worldmodel.errors import InputError, check_at_least
+
 
 class Probabilities(NamedTuple):
     """Chance that a step takes the recorded frame, in [0, 1]."""
@@ -61,6 +63,9 @@ class ScheduledSampling(Curriculum):
     rate: float = 2e-5
     stop: int = 50_000
 
+    def __post_init__(self) -> None:
+        check_at_least(0, self, "rate", "stop")
+
     def probabilities(self, step: int) -> Probabilities:
         """See `Curriculum.probabilities`."""
         forecast = max(0.0, 1.0 - self.rate * step) if step < self.stop else 0.0
@@ -86,6 +91,14 @@ class ReverseScheduledSampling(Curriculum):
     start: int = 25_000
     stop: int = 50_000
     alpha: float = 2_500.0
+
+    def __post_init__(self) -> None:
+        check_at_least(0, self, "start")
+        check_at_least(self.start, self, "stop")
+        if not self.alpha > 0:
+            raise InputError(
+                f"ReverseScheduledSampling.alpha: expected more than 0, got {self.alpha}"
+            )
 
     def probabilities(self, step: int) -> Probabilities:
         """See `Curriculum.probabilities`."""

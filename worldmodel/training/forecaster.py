@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
 
 import lightning
+import numpy as np
 import torch
 from torch import Tensor
 
 from worldmodel.clip import Clip
+from worldmodel.errors import InputError, check_at_least
 from worldmodel.metrics.pixel import mse_sum
 from worldmodel.model import WorldModel
 from worldmodel.rollout import predict, unroll
@@ -18,8 +21,7 @@ from worldmodel.training.curriculum import Curriculum
 from worldmodel.training.objective import training_loss
 
 
-@final
-@dataclass(frozen=True)
+@dataclass(frozen=True)  # not final: jsonargparse nests plain dataclasses only
 class OptimizerConfig:
     """How the weights move.
 
@@ -37,6 +39,13 @@ class OptimizerConfig:
     warmup: int = 0
     gradient_clip: float = 1.0
     auxiliary_weight: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_at_least(0, self, "warmup", "gradient_clip", "auxiliary_weight")
+        if not self.learning_rate > 0:
+            raise InputError(
+                f"OptimizerConfig.learning_rate: expected more than 0, got {self.learning_rate}"
+            )
 
 
 @final
@@ -71,18 +80,12 @@ class Forecaster(lightning.LightningModule):
 
     def training_step(self, batch: Clip, batch_idx: int) -> Tensor:
         """Loss of one batch."""
-        step = self.global_step
-        generator = torch.Generator().manual_seed(_mixed(self._seed, step, self.global_rank))
-        torch.manual_seed(_mixed(self._seed + 1, step, self.global_rank))
-        length = batch.frames.shape[1]
-        mask = self._curriculum.sampling_mask(
-            step, batch.frames.shape[0], self._context, length, generator
-        )
-        predictions, terms = unroll(self.model, batch, mask.to(batch.frames.device))
+        torch.manual_seed(_mixed(self._seed, self.global_step, 1 + self.global_rank))
+        predictions, terms = unroll(self.model, batch, self._sampling_mask(batch))
         loss = training_loss(predictions, batch, terms, self._optimizer.auxiliary_weight)
-        self.log("loss", loss, prog_bar=True)
+        self.log("loss", loss, prog_bar=True, sync_dist=True)
         for name, value in terms.items():
-            self.log(name, value)
+            self.log(name, value, sync_dist=True)
         return loss
 
     def validation_step(self, batch: Clip, batch_idx: int) -> None:
@@ -105,6 +108,16 @@ class Forecaster(lightning.LightningModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
+    def _sampling_mask(self, batch: Clip) -> Tensor:
+        """This rank's share of the mask that a single process would draw."""
+        clips, length = batch.frames.shape[:2]
+        rank, ranks = self.global_rank, self.trainer.world_size
+        generator = torch.Generator().manual_seed(_mixed(self._seed, self.global_step, 0))
+        mask = self._curriculum.sampling_mask(
+            self.global_step, clips * ranks, self._context, length, generator
+        )
+        return mask[rank::ranks].to(batch.frames.device)
+
     def _rate(self) -> Callable[[int], float]:
         config, steps = self._optimizer, self._steps
 
@@ -112,11 +125,11 @@ class Forecaster(lightning.LightningModule):
             warm = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
             if not config.cosine:
                 return warm
-            return warm * 0.5 * (1.0 + torch.cos(torch.tensor(torch.pi * step / steps)).item())
+            return warm * 0.5 * (1.0 + math.cos(math.pi * step / steps))
 
         return rate
 
 
-def _mixed(seed: int, step: int, rank: int) -> int:
-    """One seed per (seed, step, rank)."""
-    return hash((seed, step, rank)) & (2**63 - 1)
+def _mixed(seed: int, step: int, stream: int) -> int:
+    """One seed per combination of its arguments, none of which may be negative."""
+    return int(np.random.SeedSequence((seed, step, stream)).generate_state(1, np.uint64)[0])

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, final
+from typing import Literal, final, get_args
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from worldmodel.data.episodes import EpisodeSource
-from worldmodel.data.splits import Split, save_split, split_by_hash
+from worldmodel.data.splits import split_by_hash
 from worldmodel.data.statistics import ActionStatistics, action_statistics
-from worldmodel.errors import InputError
+from worldmodel.errors import InputError, check_at_least
 from worldmodel.layers.action import ActionEncoder
 from worldmodel.model import ModelConfig, WorldModel
 from worldmodel.models.predrnn import PredRNNConfig
-from worldmodel.rollout import check_context
-from worldmodel.training.callbacks import LAST, ValidationStrip, resumable_states
+from worldmodel.training.callbacks import (
+    Interrupted,
+    Interruption,
+    StepBar,
+    ValidationStrip,
+    resumable_states,
+)
 from worldmodel.training.checkpoint import ModelCard, save_checkpoint
 from worldmodel.training.curriculum import Curriculum, ReverseScheduledSampling
 from worldmodel.training.forecaster import Forecaster, OptimizerConfig
+from worldmodel.training.quiet import quiet_lightning
 from worldmodel.training.recordings import DataConfig, Recordings, open_source
+from worldmodel.training.run_folder import RunFolder
+
+Accelerator = Literal["auto", "cpu", "gpu"]
 
 
 @final
@@ -33,7 +42,8 @@ class TrainConfig:
 
     Attributes:
         data: Recordings and clips.
-        output: Folder of the run: `checkpoint/`, `resume/`, `split.json`, `strips/`, TensorBoard.
+        output: Folder of the run: `checkpoint/`, `resume/`, `run.yaml`, `split.json`, `strips/`,
+            TensorBoard.
         model: Architecture and its options.
         curriculum: Which steps take recorded frames instead of predictions.
         optimizer: How the weights move.
@@ -42,11 +52,14 @@ class TrainConfig:
         validation_batches: Batches of a validation at most.
         seed: Seed of initial weights, batches and masks.
         precision: Number format, as Lightning names it: "32-true" or "bf16-mixed".
-        accelerator: "cpu", "gpu" or "auto".
-        devices: Number of devices.
+        accelerator: "cpu", "gpu" or "auto", which takes GPUs if there are any.
+        devices: Number of devices, or of processes on the CPU.
         threads: CPU threads of the training process; 0 leaves torch's choice.
         stored: Number format of the weights in the checkpoint.
-        resume: Go on from the folder's last saved state.
+        resume: Go on from the folder's last saved state, with the same options.
+
+    Raises:
+        InputError: A number is too small.
     """
 
     data: DataConfig
@@ -59,11 +72,15 @@ class TrainConfig:
     validation_batches: int = 8
     seed: int = 0
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    accelerator: str = "auto"
+    accelerator: Accelerator = "auto"
     devices: int = 1
     threads: int = 0
     stored: Literal["float32", "float16"] = "float32"
     resume: bool = False
+
+    def __post_init__(self) -> None:
+        check_at_least(1, self, "steps", "validate_every", "validation_batches", "devices")
+        check_at_least(0, self, "seed", "threads")
 
 
 def train(config: TrainConfig) -> Path:
@@ -71,64 +88,97 @@ def train(config: TrainConfig) -> Path:
 
     Raises:
         InputError: The data, the options or the folder of an earlier run do not fit.
+        KeyboardInterrupt: Ctrl-C or SIGTERM stopped the run; says how to go on.
     """
-    output = Path(config.output)
-    _check_output(config, output)
-    check_context(config.data.context, config.data.window.length)
+    folder = RunFolder(Path(config.output))
+    _check_devices(config)
+    if config.resume:
+        folder.check_same(config)
+    else:
+        folder.check_unused()
     source = open_source(config.data)
     split = split_by_hash(source.names, config.data.validation, config.data.test)
-    episodes = split.episodes(source, "train")
-    statistics = action_statistics(source, episodes, config.data.window.stride)
-    lightning.seed_everything(config.seed, verbose=False)
+    if config.resume:
+        folder.check_split(split)
+    start = folder.saved_step() if config.resume else 0
+    recordings = Recordings(
+        source, split, config.data, config.seed, start, config.steps, config.devices
+    )
+    statistics = action_statistics(
+        source, split.episodes(source, "train"), config.data.window.stride
+    )
     if config.threads:
         torch.set_num_threads(config.threads)
     model = _model(config, statistics)
-    output.mkdir(parents=True, exist_ok=True)
-    save_split(split, output / "split.json")
-    trainer = _fit(config, model, source, split)
-    folder = output / "checkpoint"
+    if not config.resume:
+        folder.begin(config, split)
+    with quiet_lightning():
+        trainer = _fit(config, folder, model, recordings)
     if trainer.is_global_zero:
         card = _card(config, source, statistics)
-        save_checkpoint(folder, model, card, getattr(torch, config.stored))
-    return folder
+        save_checkpoint(folder.checkpoint, model, card, getattr(torch, config.stored))
+    return folder.checkpoint
 
 
 def _fit(
-    config: TrainConfig, model: WorldModel, source: EpisodeSource, split: Split
+    config: TrainConfig, folder: RunFolder, model: WorldModel, recordings: Recordings
 ) -> lightning.Trainer:
-    data, output = config.data, Path(config.output)
-    last = output / "resume" / LAST
-    start = _saved_step(last) if config.resume else 0
-    recordings = Recordings(source, split, data, config.seed, start, config.steps)
-    trainer = lightning.Trainer(
-        accelerator=config.accelerator,
-        devices=config.devices,
-        precision=config.precision,
-        max_steps=config.steps,
-        max_epochs=1,
-        val_check_interval=min(config.validate_every, config.steps),
-        limit_val_batches=config.validation_batches,
-        num_sanity_val_steps=0,
-        gradient_clip_val=config.optimizer.gradient_clip,
-        log_every_n_steps=10,
-        use_distributed_sampler=False,
-        logger=TensorBoardLogger(output, name="tensorboard", version=""),
-        callbacks=[
-            TQDMProgressBar(refresh_rate=10),
-            resumable_states(output / "resume", config.validate_every),
-            ValidationStrip(output / "strips", data.context),
-        ],
-        enable_model_summary=False,
-    )
+    context = config.data.context
     forecaster = Forecaster(
-        model, config.curriculum, config.optimizer, data.context, config.steps, config.seed
+        model, config.curriculum, config.optimizer, context, config.steps, config.seed
     )
-    state = last if config.resume else None
-    trainer.fit(forecaster, recordings, ckpt_path=state, weights_only=True)
+    with Interruption() as interruption:
+        trainer = lightning.Trainer(
+            accelerator=config.accelerator,
+            devices=config.devices,
+            precision=config.precision,
+            max_steps=config.steps,
+            max_epochs=1,
+            val_check_interval=min(config.validate_every, config.steps),
+            limit_val_batches=config.validation_batches,
+            num_sanity_val_steps=0,
+            gradient_clip_val=config.optimizer.gradient_clip,
+            log_every_n_steps=min(10, config.steps),
+            use_distributed_sampler=False,
+            logger=TensorBoardLogger(folder.root, name="tensorboard", version=""),
+            callbacks=[
+                StepBar(),
+                interruption,
+                resumable_states(folder.state, config.validate_every),
+                ValidationStrip(folder.strips, context),
+            ],
+            enable_model_summary=False,
+        )
+        state = folder.state if config.resume else None
+        try:
+            trainer.fit(forecaster, recordings, ckpt_path=state, weights_only=True)
+        except (Interrupted, SIGTERMException):
+            raise KeyboardInterrupt(
+                f"stopped after step {trainer.global_step} of {config.steps}; "
+                f"the run in {folder.root} goes on with --resume true"
+            ) from None
     return trainer
 
 
+def _check_devices(config: TrainConfig) -> None:
+    gpus = max(torch.cuda.device_count(), int(torch.backends.mps.is_available()))
+    if config.accelerator not in get_args(Accelerator):
+        raise InputError(
+            f"accelerator {config.accelerator!r} is unknown; "
+            f"available: {', '.join(get_args(Accelerator))}"
+        )
+    on_gpu = config.accelerator == "gpu" or (config.accelerator == "auto" and gpus > 0)
+    if on_gpu and config.devices > gpus:
+        raise InputError(f"devices: expected at most the {gpus} GPUs here, got {config.devices}")
+    if config.data.batch_size % config.devices:
+        raise InputError(
+            f"data.batch_size: expected a multiple of the {config.devices} devices, "
+            f"got {config.data.batch_size}"
+        )
+
+
 def _model(config: TrainConfig, statistics: ActionStatistics) -> WorldModel:
+    torch.manual_seed(config.seed)
     size = config.data.window.image_size
     model = config.model.build((3, size, size), len(statistics.names))
     for module in model.modules():
@@ -157,17 +207,3 @@ def _card(config: TrainConfig, source: EpisodeSource, statistics: ActionStatisti
         seed=config.seed,
         data=Path(config.data.path).name,
     )
-
-
-def _check_output(config: TrainConfig, output: Path) -> None:
-    last = output / "resume" / LAST
-    if config.resume and not last.is_file():
-        raise InputError(f"resume: {output} holds no saved state ({last} is missing)")
-    if not config.resume and (last.exists() or (output / "checkpoint").exists()):
-        raise InputError(
-            f"output: {output} holds an earlier run; choose another folder, or go on with --resume"
-        )
-
-
-def _saved_step(last: Path) -> int:
-    return int(torch.load(last, map_location="cpu", weights_only=True)["global_step"])

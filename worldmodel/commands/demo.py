@@ -1,0 +1,258 @@
+"""`worldmodel demo`: from robot logs to planned motion, on one page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import final
+
+import torch
+
+from worldmodel.commands.evaluate import EvaluateConfig, evaluate_to_folder
+from worldmodel.commands.options import parse
+from worldmodel.commands.plan import PlanConfig, plan
+from worldmodel.data.robonet import RoboNet
+from worldmodel.data.splits import load_split
+from worldmodel.diagnostics.stmc import Features, latent_features, pixel_features, separation
+from worldmodel.envs.collect import CollectConfig, collect
+from worldmodel.envs.scores import Benchmark
+from worldmodel.evaluation import Evaluation
+from worldmodel.model import WorldModel
+from worldmodel.report.gif import beside, write_gif
+from worldmodel.report.page import Picture, Section, write_page
+from worldmodel.report.table import Cell, Table
+from worldmodel.training.checkpoint import Checkpoint, load_checkpoint
+from worldmodel.training.recordings import held_out, open_source
+from worldmodel.training.train import TrainConfig, train
+
+MODELS = {"PredRNN-V2": "tabletop-predrnn", "ModeRNN": "tabletop-mode-rnn"}
+"""Names on the page and their shipped configurations."""
+
+TASKS = ("reach", "push")
+
+
+@final
+@dataclass(frozen=True)
+class DemoConfig:
+    """From robot logs to planned motion.
+
+    Attributes:
+        output: Folder of everything; a stopped demo goes on with its first unfinished stage.
+        quick: End within two minutes: too little training to plan well, but every station runs.
+        seed: Of everything random.
+    """
+
+    output: str = "runs/demo"
+    quick: bool = False
+    seed: int = 0
+
+
+@final
+@dataclass(frozen=True)
+class _Size:
+    """How much of everything."""
+
+    recordings: int
+    steps: int
+    episodes: int
+
+
+_FULL = _Size(recordings=1600, steps=700, episodes=10)
+_QUICK = _Size(recordings=48, steps=8, episodes=1)
+
+
+@final
+@dataclass(frozen=True)
+class _Trained:
+    """One model of the demo and what it scored."""
+
+    name: str
+    config: TrainConfig
+    checkpoint: Checkpoint
+    evaluation: Evaluation
+    strips: tuple[Path, ...]
+
+    @property
+    def error(self) -> float:
+        return self.evaluation.mean("model", "mse_sum")
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Run all stations and print where the page is."""
+    demo(parse(DemoConfig, "demo", arguments))
+
+
+def demo(config: DemoConfig) -> Path:
+    """Collect, train, evaluate, diagnose, plan; return the path of the page."""
+    start = time.perf_counter()
+    output, size = Path(config.output), _QUICK if config.quick else _FULL
+    _say("recording robot logs in four laboratories")
+    logs = _collect(config, output / "logs", size)
+    trained = [_trained(name, config, logs, output, size) for name in MODELS]
+    _say("looking for spatiotemporal mode collapse")
+    collapse = _collapse(trained)
+    best = min(trained, key=lambda model: model.error)
+    played = {task: _plan(task, best, config, output, size) for task in TASKS}
+    page = output / "index.html"
+    minutes = (time.perf_counter() - start) / 60
+    sections = [
+        _logs_section(logs, size),
+        *(_model_section(model) for model in trained),
+        _collapse_section(collapse),
+        *(_task_section(task, best, played[task], output) for task in TASKS),
+    ]
+    write_page(page, "From robot logs to planned motion", sections, f"Took {minutes:.1f} minutes.")
+    print(f"the page: {page.resolve()}")
+    return page
+
+
+def _say(what: str) -> None:
+    print(f"\n== {what}", flush=True)
+
+
+def _collect(config: DemoConfig, logs: Path, size: _Size) -> Path:
+    shipped = parse(CollectConfig, "collect", ["--config", "tabletop-logs", "--out", str(logs)])
+    collect(replace(shipped, episodes=size.recordings, seed=config.seed))
+    return logs
+
+
+def _trained(name: str, demo: DemoConfig, logs: Path, output: Path, size: _Size) -> _Trained:
+    _say(f"training {name}")
+    folder = output / MODELS[name]
+    config = _train_config(name, demo, logs, folder, size)
+    if not (folder / "checkpoint").is_dir():
+        train(replace(config, resume=(folder / "resume").is_dir()))
+    _say(f"evaluating {name}")
+    evaluation = evaluate_to_folder(
+        EvaluateConfig(
+            data=config.data,
+            output=str(folder / "evaluation"),
+            checkpoint=str(folder / "checkpoint"),
+            split=str(folder / "split.json"),
+            strips=2,
+        )
+    )
+    strips = tuple(sorted((folder / "evaluation").glob("strip-*.png")))
+    return _Trained(name, config, load_checkpoint(folder / "checkpoint"), evaluation, strips)
+
+
+def _train_config(
+    name: str, demo: DemoConfig, logs: Path, folder: Path, size: _Size
+) -> TrainConfig:
+    paths = ["--data.path", str(logs), "--output", str(folder)]
+    config = parse(TrainConfig, "train", ["--config", MODELS[name], *paths])
+    curriculum = parse(
+        TrainConfig,
+        "train",
+        [
+            *("--config", MODELS[name]),
+            *paths,
+            f"--curriculum.rate={2 / size.steps}",
+            f"--curriculum.stop={size.steps // 2}",
+        ],
+    ).curriculum
+    return replace(
+        config,
+        steps=size.steps,
+        curriculum=curriculum,
+        validate_every=max(size.steps // 4, 1),
+        seed=demo.seed,
+    )
+
+
+def _collapse(trained: Sequence[_Trained]) -> Table:
+    """Silhouettes by laboratory: of each model, untrained and trained, and of the pixels."""
+    config = trained[0].config
+    source = open_source(config.data)
+    split = load_split(Path(config.output) / "split.json")
+    clips = list(held_out(source, split, "test", config.data))
+    context = config.data.context
+    rows: list[dict[str, Cell]] = [_row("pixels", "", pixel_features(clips, context))]
+    for model in trained:
+        trained_model = model.checkpoint.model
+        for state, network in (("untrained", _untrained(model)), ("trained", trained_model)):
+            rows.append(_row(model.name, state, latent_features(network, clips, context)))
+    return Table.of(rows)
+
+
+def _row(features_of: str, state: str, features: Features) -> dict[str, Cell]:
+    found = separation(features)
+    return {
+        "features of": features_of,
+        "state": state,
+        "sc_env": found.sc_env,
+        "chance": found.chance,
+        "clips": found.samples,
+    }
+
+
+def _untrained(model: _Trained) -> WorldModel:
+    torch.manual_seed(model.config.seed)
+    card = model.checkpoint.card
+    return model.config.model.build(card.frame_shape, len(card.action_names)).eval()
+
+
+def _plan(task: str, best: _Trained, demo: DemoConfig, output: Path, size: _Size) -> Benchmark:
+    _say(f"planning {task} with {best.name}")
+    folder = output / f"plan-{task}"
+    shipped = parse(
+        PlanConfig, "plan", ["--config", f"tabletop-{task}", "--output", str(folder)]
+    ).benchmark
+    config = replace(shipped, episodes=size.episodes, seed=demo.seed, films=1)
+    played = plan(best.checkpoint, config, folder)
+    print(Table.of(played.rows()).markdown())
+    return played
+
+
+def _logs_section(logs: Path, size: _Size) -> Section:
+    source = RoboNet(logs)
+    films = []
+    for domain in source.domains:
+        index = next(i for i in range(len(source)) if source.domain(i) == domain)
+        films.append(source.episode(index).frames)
+    gif = logs.parent / "laboratories.gif"
+    write_gif(gif, beside(*films, labels=source.domains), scale=1)
+    return Section(
+        "Robot logs",
+        f"{size.recordings} recordings of seeded exploration, as RoboNet HDF5: "
+        "one in three wanders, the others seek the object and push through it.",
+        pictures=(Picture(gif.read_bytes(), "One recording of each laboratory"),),
+    )
+
+
+def _model_section(model: _Trained) -> Section:
+    pictures = [
+        Picture(path.read_bytes(), "Held-out recording: truth, prediction, error")
+        for path in model.strips
+    ]
+    curve = model.strips[0].with_name("mse_sum.png")
+    return Section(
+        f"Prediction by {model.name}",
+        f"{model.config.steps} training steps. Errors on recordings that it was not trained on, "
+        "averaged over the predicted steps.",
+        Table.of(model.evaluation.records()),
+        (*pictures, Picture(curve.read_bytes(), "Squared error by predicted step")),
+    )
+
+
+def _collapse_section(table: Table) -> Section:
+    return Section(
+        "Spatiotemporal mode collapse",
+        "Silhouette coefficient of the latents under the laboratories' labels (sc_env): around 0.5 "
+        "where laboratories form clusters of their own, 0 where they collapse into one. Pixels "
+        "and untrained models are controls: different backgrounds alone separate laboratories.",
+        table,
+    )
+
+
+def _task_section(task: str, best: _Trained, played: Benchmark, output: Path) -> Section:
+    films = sorted((output / f"plan-{task}").glob("*.gif"))
+    return Section(
+        f"Planning: {task}",
+        f"{best.name} and the cross-entropy method, on the goal image alone. The oracle plans "
+        "with the same budget in the simulator; random and null need no model.",
+        Table.of(played.rows()),
+        tuple(Picture(path.read_bytes(), path.stem) for path in films),
+    )

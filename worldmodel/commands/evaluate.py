@@ -1,0 +1,102 @@
+"""`worldmodel evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+import torch
+
+from worldmodel.clip import Clip
+from worldmodel.commands.options import parse
+from worldmodel.commands.trained import load
+from worldmodel.data.splits import Part, load_split, split_by_hash
+from worldmodel.evaluation import Evaluation, evaluate
+from worldmodel.model import WorldModel
+from worldmodel.report.picture import write_png
+from worldmodel.report.plot import curves
+from worldmodel.report.strip import comparison
+from worldmodel.report.table import Table
+from worldmodel.rollout import check_context, predict
+from worldmodel.training.recordings import DataConfig, held_out, open_source
+
+
+@final
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Scores of a trained model on recordings it was not trained on.
+
+    Attributes:
+        data: Recordings and clips, as in training.
+        output: Folder of `evaluation.json`, error curves and strips of predictions.
+        checkpoint: Folder of a checkpoint; or give `pretrained`.
+        pretrained: Name of a checkpoint that ships with the package.
+        split: The training run's `split.json`; without it the split is made anew by the same hash.
+        part: Which part of the recordings to score.
+        strips: Pictures of predictions to draw.
+    """
+
+    data: DataConfig
+    output: str
+    checkpoint: str | None = None
+    pretrained: str | None = None
+    split: str | None = None
+    part: Part = "test"
+    strips: int = 4
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Evaluate, print the table, write JSON and pictures."""
+    evaluate_to_folder(parse(EvaluateConfig, "evaluate", arguments))
+
+
+def evaluate_to_folder(config: EvaluateConfig) -> Evaluation:
+    """Scores of a trained model, printed and written with pictures to the output folder.
+
+    Raises:
+        InputError: Checkpoint, recordings or split are missing, damaged or do not fit.
+    """
+    data = config.data
+    checkpoint = load(config.checkpoint, config.pretrained)
+    check_context(data.context, data.window.length)
+    source = open_source(data)
+    checkpoint.check_actions(source.action_names)
+    split = (
+        load_split(config.split)
+        if config.split
+        else split_by_hash(source.names, data.validation, data.test)
+    )
+    clips = held_out(source, split, config.part, data)
+    evaluation = evaluate(checkpoint.model, clips, data.context)
+    output = Path(config.output)
+    output.mkdir(parents=True, exist_ok=True)
+    evaluation.save(output / "evaluation.json")
+    print(Table.of(evaluation.records()).markdown())
+    _draw_curves(evaluation, output)
+    draw_strips(checkpoint.model, clips, data.context, config.strips, output)
+    print(f"written to {output}")
+    return evaluation
+
+
+def draw_strips(
+    model: WorldModel, clips: Sequence[Clip] | object, context: int, count: int, folder: Path
+) -> list[Path]:
+    """Draw the predictions of the first clips; the paths of the pictures."""
+    paths: list[Path] = []
+    for batch in clips:  # pyright: ignore
+        for clip in batch.split(1):
+            if len(paths) == count:
+                return paths
+            with torch.inference_mode():
+                prediction = predict(model, clip, context)[0].clamp(0.0, 1.0)
+            paths.append(folder / f"strip-{len(paths)}.png")
+            write_png(paths[-1], comparison(clip.frames[0, context:], prediction, context))
+    return paths
+
+
+def _draw_curves(evaluation: Evaluation, folder: Path) -> None:
+    for metric in next(iter(evaluation.scores.values())):
+        series = {predictor: scores[metric] for predictor, scores in evaluation.scores.items()}
+        (folder / f"{metric}.png").write_bytes(curves(series, "predicted step", metric))

@@ -1,0 +1,111 @@
+"""From command line and YAML to a frozen configuration."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentError
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+from jsonargparse import ArgumentParser, set_parsing_settings
+
+from worldmodel.errors import InputError
+from worldmodel.model import ModelConfig
+from worldmodel.models.architectures import ARCHITECTURES
+from worldmodel.training.curriculum import (
+    Curriculum,
+    ReverseScheduledSampling,
+    ScheduledSampling,
+)
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+"""Folder of the configurations that ship with the package."""
+
+_CHOICES: dict[type, tuple[type, ...]] = {
+    ModelConfig: tuple(ARCHITECTURES.values()),
+    Curriculum: (ScheduledSampling, ReverseScheduledSampling),
+}
+_UNKNOWN = re.compile(r"(?:[Oo]ption '|unrecognized arguments: --|Key ')([\w.]+)")
+
+Config = TypeVar("Config")
+
+set_parsing_settings(subclasses_enabled=[*_CHOICES])
+
+
+def parse(kind: type[Config], command: str, arguments: Sequence[str]) -> Config:
+    """Read a configuration from arguments; `--config` takes YAML files, later values win.
+
+    Args:
+        kind: A frozen dataclass; nested ones become dotted options.
+        command: Name of the command, for the help.
+        arguments: What followed the command.
+
+    Raises:
+        InputError: An option is unknown (the nearest known one is named), of the wrong type, out
+            of range or missing, or a file is.
+    """
+    parser = ArgumentParser(prog=f"worldmodel {command}", exit_on_error=False)
+    parser.add_argument("--config", action="config", help="YAML file; see the shipped ones by name")
+    parser.add_class_arguments(kind)
+    try:
+        namespace = parser.parse_args(_with_shipped_configs(arguments))
+        values = parser.instantiate(namespace)
+    except ArgumentError as error:
+        raise InputError(_explained(str(error), kind)) from error
+    return kind(**{field.name: values[field.name] for field in fields(kind)})  # pyright: ignore
+
+
+def _with_shipped_configs(arguments: Sequence[str]) -> list[str]:
+    """Let `--config NAME` and `--config=NAME` name a shipped configuration."""
+    split = [
+        part
+        for argument in arguments
+        for part in (argument.split("=", 1) if argument.startswith("--config=") else [argument])
+    ]
+    return [
+        _shipped(part) if before == "--config" else part
+        for before, part in zip(["", *split], split, strict=False)
+    ]
+
+
+def _shipped(name: str) -> str:
+    available = {path.stem: path for path in sorted(CONFIGS.glob("*.yaml"))}
+    if Path(name).exists():
+        return name
+    if name.removesuffix(".yaml") in available:
+        return str(available[name.removesuffix(".yaml")])
+    raise InputError(
+        f"config: no file {name}, and no shipped configuration of that name; "
+        f"available: {', '.join(available)}"
+    )
+
+
+def _explained(message: str, kind: type) -> str:
+    """One line, with the known option that is nearest to an unknown one."""
+    sentence = " ".join(message.split())
+    unknown = _UNKNOWN.search(sentence)
+    if unknown is None:
+        return sentence
+    nearest = _nearest(unknown[1], list(_options(kind)))
+    return f"{sentence}; did you mean {nearest}?" if nearest else sentence
+
+
+def _nearest(name: str, known: list[str]) -> str | None:
+    leaves = {option.rpartition(".")[2]: option for option in reversed(known)}
+    for names in ({option: option for option in known}, leaves):
+        if close := get_close_matches(name.rpartition(".")[2], names, n=1):
+            return names[close[0]]
+    return None
+
+
+def _options(kind: type, prefix: str = "") -> Iterator[str]:
+    """Dotted names of all options, those of every choice included."""
+    hints: dict[str, Any] = get_type_hints(kind)
+    for field in fields(kind):  # pyright: ignore[reportArgumentType]
+        yield prefix + field.name
+        for choice in _CHOICES.get(hints[field.name], (hints[field.name],)):
+            if is_dataclass(choice):
+                yield from _options(choice, f"{prefix}{field.name}.")  # pyright: ignore
