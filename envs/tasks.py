@@ -98,7 +98,7 @@ class Push(Task):
     nearest: float = 0.06
     furthest: float = 0.12
     margin: float = 0.06
-    start_spread_degrees: float = 180.0
+    start_spread_degrees: float = 60.0
 
     def sample(self, tabletop: Tabletop, planar: bool, random: np.random.Generator) -> Trial:
         """See `Task.sample`; the hand starts up to 10 cm from the object without touching it."""

@@ -14,6 +14,7 @@ from worldmodel.commands.trained import load
 from worldmodel.envs.benchmark import BenchmarkConfig, benchmark
 from worldmodel.envs.scores import Benchmark
 from worldmodel.envs.tabletop import ACTION_NAMES
+from worldmodel.errors import InputError
 from worldmodel.report.table import Table
 from worldmodel.training.checkpoint import Checkpoint
 
@@ -53,7 +54,12 @@ def plan(checkpoint: Checkpoint, config: BenchmarkConfig, folder: Path) -> Bench
     """Play all episodes of a benchmark with a trained model.
 
     Raises:
-        InputError: The checkpoint was trained on another action space.
+        InputError: The checkpoint was trained on another action space or stride.
     """
     checkpoint.check_actions(ACTION_NAMES[:2] if config.planar else ACTION_NAMES)
+    if checkpoint.card.stride != 1:
+        raise InputError(
+            f"checkpoint: expected a model of single control steps, "
+            f"got one of {checkpoint.card.stride} recorded frames per step"
+        )
     return benchmark(config, folder, checkpoint.model)

@@ -51,6 +51,7 @@ class ModelCard:
         steps: Optimiser steps taken.
         seed: Seed of the run.
         data: Name of the training data.
+        stride: Recorded frames per step of the model.
     """
 
     frame_shape: tuple[int, int, int]
@@ -63,6 +64,7 @@ class ModelCard:
     steps: int
     seed: int
     data: str
+    stride: int = 1
 
 
 @final

@@ -206,4 +206,5 @@ def _card(config: TrainConfig, source: EpisodeSource, statistics: ActionStatisti
         steps=config.steps,
         seed=config.seed,
         data=Path(config.data.path).name,
+        stride=config.data.window.stride,
     )

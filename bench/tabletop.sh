@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# The longer recipe: logs, both shipped models, 50 planned episodes of each task with each.
+# Usage: bench/tabletop.sh FOLDER; some hours on two cores, and it goes on where it stopped.
+set -euo pipefail
+folder=${1:?usage: bench/tabletop.sh FOLDER}
+
+worldmodel collect --config tabletop-logs --out "$folder/logs"
+for name in predrnn mode-rnn; do
+    run=$folder/$name
+    resume=$([ -d "$run/resume" ] && echo true || echo false)
+    [ -d "$run/checkpoint" ] ||
+        worldmodel train --config "tabletop-$name" --data.path "$folder/logs" --output "$run" \
+            --resume "$resume"
+    for task in reach push; do
+        worldmodel plan --config "tabletop-$task" --checkpoint "$run/checkpoint" \
+            --benchmark.episodes 50 --output "$run/$task"
+    done
+done
