@@ -4,13 +4,17 @@ import pkgutil
 from importlib import import_module, resources
 
 import worldmodel
+from worldmodel.training.checkpoint import load_pretrained
 
 for module in pkgutil.walk_packages(worldmodel.__path__, "worldmodel."):
     import_module(module.name)
 
-for folder, pattern in (("configs", "*.yaml"), ("pretrained", "*"), ("report", "*.jinja")):
+for folder, pattern in (("configs", "*.yaml"), ("report", "*.jinja")):
     with resources.as_file(resources.files(worldmodel) / folder) as path:
-        found = [file for file in path.rglob(pattern) if file.suffix not in {"", ".py", ".pyc"}]
+        found = list(path.rglob(pattern))
     if not found:
         raise SystemExit(f"the wheel holds no worldmodel/{folder}/{pattern}")
     print(f"worldmodel/{folder}: {len(found)} files")
+
+for name in ("mode-rnn-tabletop", "predrnn-v2-tabletop"):
+    print(f"worldmodel/pretrained/{name}: {load_pretrained(name).card.steps} training steps")

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
 import torch
+import yaml
 
 from worldmodel.commands.evaluate import EvaluateConfig, evaluate_to_folder
-from worldmodel.commands.options import parse
+from worldmodel.commands.options import check_output, parse
 from worldmodel.commands.plan import PlanConfig, plan
 from worldmodel.data.robonet import RoboNet
 from worldmodel.data.splits import load_split
 from worldmodel.diagnostics.stmc import Features, latent_features, pixel_features, separation
 from worldmodel.envs.collect import CollectConfig, collect
 from worldmodel.envs.scores import Benchmark
+from worldmodel.errors import InputError, check_at_least
 from worldmodel.evaluation import Evaluation
 from worldmodel.model import WorldModel
 from worldmodel.report.gif import beside, write_gif
 from worldmodel.report.page import Picture, Section, write_page
 from worldmodel.report.table import Cell, Table
 from worldmodel.training.checkpoint import Checkpoint, load_checkpoint
+from worldmodel.training.curriculum import ScheduledSampling
 from worldmodel.training.recordings import held_out, open_source
+from worldmodel.training.run_folder import RunFolder
 from worldmodel.training.train import TrainConfig, train
 
 MODELS = {"PredRNN-V2": "tabletop-predrnn", "ModeRNN": "tabletop-mode-rnn"}
@@ -42,25 +46,42 @@ class DemoConfig:
         output: Folder of everything; a stopped demo goes on with its first unfinished stage.
         quick: End within two minutes: too little training to plan well, but every station runs.
         seed: Of everything random.
+        threads: CPU threads; 0 leaves torch's choice.
     """
 
     output: str = "runs/demo"
     quick: bool = False
     seed: int = 0
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        check_at_least(0, self, "seed", "threads")
 
 
 @final
 @dataclass(frozen=True)
 class _Size:
-    """How much of everything."""
+    """How much of everything.
+
+    Attributes:
+        recordings: Robot logs.
+        test: Fraction of them to evaluate on.
+        steps: Training steps by shipped configuration.
+        episodes: Of each task.
+        actions: In each episode; None leaves the task's own.
+    """
 
     recordings: int
-    steps: int
+    test: float
+    steps: Mapping[str, int]
     episodes: int
+    actions: int | None
 
 
-_FULL = _Size(recordings=1600, steps=700, episodes=10)
-_QUICK = _Size(recordings=48, steps=8, episodes=1)
+_FULL = _Size(1600, 0.05, {"tabletop-predrnn": 700, "tabletop-mode-rnn": 300}, 10, None)
+_QUICK = _Size(48, 0.25, {"tabletop-predrnn": 8, "tabletop-mode-rnn": 8}, 1, 6)
+
+_NOTE = "demo.yaml"
 
 
 @final
@@ -81,13 +102,24 @@ class _Trained:
 
 def run(arguments: Sequence[str]) -> None:
     """Run all stations and print where the page is."""
-    demo(parse(DemoConfig, "demo", arguments))
+    config = parse(DemoConfig, "demo", arguments)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    try:
+        demo(config)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("stopped; the same command goes on where it was") from None
 
 
 def demo(config: DemoConfig) -> Path:
-    """Collect, train, evaluate, diagnose, plan; return the path of the page."""
+    """Collect, train, evaluate, diagnose, plan; return the path of the page.
+
+    Raises:
+        InputError: The folder cannot be written, or holds a demo of another size or seed.
+    """
     start = time.perf_counter()
     output, size = Path(config.output), _QUICK if config.quick else _FULL
+    _claim(config, output)
     _say("recording robot logs in four laboratories")
     logs = _collect(config, output / "logs", size)
     trained = [_trained(name, config, logs, output, size) for name in MODELS]
@@ -112,6 +144,19 @@ def _say(what: str) -> None:
     print(f"\n== {what}", flush=True)
 
 
+def _claim(config: DemoConfig, output: Path) -> None:
+    """Note size and seed in the folder, or refuse it if its demo has others."""
+    check_output(output)
+    note, ours = output / _NOTE, {"quick": config.quick, "seed": config.seed}
+    if not note.exists():
+        output.mkdir(parents=True, exist_ok=True)
+        note.write_text(yaml.safe_dump(ours, sort_keys=False))
+    elif (theirs := yaml.safe_load(note.read_text())) != ours:
+        raise InputError(
+            f"output: {output} holds a demo with {theirs}, got {ours}; choose another folder"
+        )
+
+
 def _collect(config: DemoConfig, logs: Path, size: _Size) -> Path:
     shipped = parse(CollectConfig, "collect", ["--config", "tabletop-logs", "--out", str(logs)])
     collect(replace(shipped, episodes=size.recordings, seed=config.seed))
@@ -122,42 +167,38 @@ def _trained(name: str, demo: DemoConfig, logs: Path, output: Path, size: _Size)
     _say(f"training {name}")
     folder = output / MODELS[name]
     config = _train_config(name, demo, logs, folder, size)
-    if not (folder / "checkpoint").is_dir():
-        train(replace(config, resume=(folder / "resume").is_dir()))
+    run = RunFolder(folder)
+    if not run.checkpoint.exists():
+        train(replace(config, resume=run.state.exists()))
     _say(f"evaluating {name}")
     evaluation = evaluate_to_folder(
         EvaluateConfig(
             data=config.data,
             output=str(folder / "evaluation"),
-            checkpoint=str(folder / "checkpoint"),
-            split=str(folder / "split.json"),
+            checkpoint=str(run.checkpoint),
+            split=str(run.split),
             strips=2,
         )
     )
     strips = tuple(sorted((folder / "evaluation").glob("strip-*.png")))
-    return _Trained(name, config, load_checkpoint(folder / "checkpoint"), evaluation, strips)
+    return _Trained(name, config, load_checkpoint(run.checkpoint), evaluation, strips)
 
 
 def _train_config(
     name: str, demo: DemoConfig, logs: Path, folder: Path, size: _Size
 ) -> TrainConfig:
-    paths = ["--data.path", str(logs), "--output", str(folder)]
-    config = parse(TrainConfig, "train", ["--config", MODELS[name], *paths])
-    curriculum = parse(
+    shipped = parse(
         TrainConfig,
         "train",
-        [
-            *("--config", MODELS[name]),
-            *paths,
-            f"--curriculum.rate={2 / size.steps}",
-            f"--curriculum.stop={size.steps // 2}",
-        ],
-    ).curriculum
+        ["--config", MODELS[name], "--data.path", str(logs), "--output", str(folder)],
+    )
+    steps = size.steps[MODELS[name]]
     return replace(
-        config,
-        steps=size.steps,
-        curriculum=curriculum,
-        validate_every=max(size.steps // 4, 1),
+        shipped,
+        data=replace(shipped.data, test=size.test),
+        steps=steps,
+        curriculum=ScheduledSampling(rate=2 / steps, stop=steps // 2),
+        validate_every=max(steps // 4, 1),
         seed=demo.seed,
     )
 
@@ -166,7 +207,7 @@ def _collapse(trained: Sequence[_Trained]) -> Table:
     """Silhouettes by laboratory: of each model, untrained and trained, and of the pixels."""
     config = trained[0].config
     source = open_source(config.data)
-    split = load_split(Path(config.output) / "split.json")
+    split = load_split(RunFolder(Path(config.output)).split)
     clips = list(held_out(source, split, "test", config.data))
     context = config.data.context
     rows: list[dict[str, Cell]] = [_row("pixels", "", pixel_features(clips, context))]
@@ -200,7 +241,13 @@ def _plan(task: str, best: _Trained, demo: DemoConfig, output: Path, size: _Size
     shipped = parse(
         PlanConfig, "plan", ["--config", f"tabletop-{task}", "--output", str(folder)]
     ).benchmark
-    config = replace(shipped, episodes=size.episodes, seed=demo.seed, films=1)
+    config = replace(
+        shipped,
+        episodes=size.episodes,
+        steps=size.actions or shipped.steps,
+        seed=demo.seed,
+        films=1,
+    )
     played = plan(best.checkpoint, config, folder)
     print(Table.of(played.rows()).markdown())
     return played

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import final
 
 import torch
 
 from worldmodel.clip import Clip
-from worldmodel.commands.options import parse
+from worldmodel.commands.options import check_output, parse
 from worldmodel.commands.trained import load
 from worldmodel.data.splits import Part, load_split, split_by_hash
+from worldmodel.errors import InputError, check_at_least
 from worldmodel.evaluation import Evaluation, evaluate
 from worldmodel.model import WorldModel
 from worldmodel.report.picture import write_png
@@ -21,6 +23,9 @@ from worldmodel.report.strip import comparison
 from worldmodel.report.table import Table
 from worldmodel.rollout import check_context, predict
 from worldmodel.training.recordings import DataConfig, held_out, open_source
+
+RECORD = "evaluation.json"
+"""File of the scores in the output folder."""
 
 
 @final
@@ -46,19 +51,33 @@ class EvaluateConfig:
     part: Part = "test"
     strips: int = 4
 
+    def __post_init__(self) -> None:
+        check_at_least(0, self, "strips")
+
 
 def run(arguments: Sequence[str]) -> None:
-    """Evaluate, print the table, write JSON and pictures."""
-    evaluate_to_folder(parse(EvaluateConfig, "evaluate", arguments))
+    """Evaluate, print the table, write JSON and pictures.
+
+    Raises:
+        InputError: The output folder holds an earlier evaluation.
+    """
+    config = parse(EvaluateConfig, "evaluate", arguments)
+    if Path(config.output, RECORD).exists():
+        raise InputError(
+            f"output: {config.output} holds an earlier evaluation; choose another folder"
+        )
+    evaluate_to_folder(config)
 
 
 def evaluate_to_folder(config: EvaluateConfig) -> Evaluation:
     """Scores of a trained model, printed and written with pictures to the output folder.
 
     Raises:
-        InputError: Checkpoint, recordings or split are missing, damaged or do not fit.
+        InputError: Checkpoint, recordings or split are missing, damaged or do not fit, or the
+            folder cannot be written.
     """
-    data = config.data
+    data, output = config.data, Path(config.output)
+    check_output(output)
     checkpoint = load(config.checkpoint, config.pretrained)
     check_context(data.context, data.window.length)
     source = open_source(data)
@@ -70,30 +89,25 @@ def evaluate_to_folder(config: EvaluateConfig) -> Evaluation:
     )
     clips = held_out(source, split, config.part, data)
     evaluation = evaluate(checkpoint.model, clips, data.context)
-    output = Path(config.output)
     output.mkdir(parents=True, exist_ok=True)
-    evaluation.save(output / "evaluation.json")
+    evaluation.save(output / RECORD)
     print(Table.of(evaluation.records()).markdown())
     _draw_curves(evaluation, output)
-    draw_strips(checkpoint.model, clips, data.context, config.strips, output)
+    _draw_strips(checkpoint.model, clips, data.context, config.strips, output)
     print(f"written to {output}")
     return evaluation
 
 
-def draw_strips(
-    model: WorldModel, clips: Sequence[Clip] | object, context: int, count: int, folder: Path
-) -> list[Path]:
-    """Draw the predictions of the first clips; the paths of the pictures."""
-    paths: list[Path] = []
-    for batch in clips:  # pyright: ignore
-        for clip in batch.split(1):
-            if len(paths) == count:
-                return paths
-            with torch.inference_mode():
-                prediction = predict(model, clip, context)[0].clamp(0.0, 1.0)
-            paths.append(folder / f"strip-{len(paths)}.png")
-            write_png(paths[-1], comparison(clip.frames[0, context:], prediction, context))
-    return paths
+def _draw_strips(
+    model: WorldModel, clips: Iterable[Clip], context: int, count: int, folder: Path
+) -> None:
+    """Draw the predictions of the first clips."""
+    singles = (clip[i : i + 1] for clip in clips for i in range(len(clip.frames)))
+    for number, clip in enumerate(islice(singles, count)):
+        with torch.inference_mode():
+            prediction = predict(model, clip, context)[0].clamp(0.0, 1.0)
+        picture = comparison(clip.frames[0, context:], prediction, context)
+        write_png(folder / f"strip-{number}.png", picture)
 
 
 def _draw_curves(evaluation: Evaluation, folder: Path) -> None:

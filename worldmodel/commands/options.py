@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from argparse import ArgumentError
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,15 @@ _CHOICES: dict[type, tuple[type, ...]] = {
     Curriculum: (ScheduledSampling, ReverseScheduledSampling),
 }
 _UNKNOWN = re.compile(r"(?:[Oo]ption '|unrecognized arguments: --|Key ')([\w.]+)")
+_UNKNOWN_CLASS = re.compile(r"^(\w+): expected dot import path string: ")
+_WORDING = (
+    (re.compile(r'Parser key "([\w.]+)": '), r"\1: "),
+    (re.compile(r"Expected an? "), "expected "),
+    (re.compile(r"<class '(?:\w+\.)*(\w+)'>"), r"\1"),
+    (re.compile(r"typing\.Literal"), "one of "),
+    (re.compile(r"\. Got value: "), ", got "),
+)
+"""From jsonargparse's sentences to ours."""
 
 Config = TypeVar("Config")
 
@@ -36,7 +46,9 @@ set_parsing_settings(subclasses_enabled=[*_CHOICES])
 
 
 def parse(kind: type[Config], command: str, arguments: Sequence[str]) -> Config:
-    """Read a configuration from arguments; `--config` takes YAML files, later values win.
+    """Read a configuration from arguments; later values win.
+
+    `--config` takes YAML files and names of shipped ones; `--flag` alone means `--flag true`.
 
     Args:
         kind: A frozen dataclass; nested ones become dotted options.
@@ -47,15 +59,35 @@ def parse(kind: type[Config], command: str, arguments: Sequence[str]) -> Config:
         InputError: An option is unknown (the nearest known one is named), of the wrong type, out
             of range or missing, or a file is.
     """
-    parser = ArgumentParser(prog=f"worldmodel {command}", exit_on_error=False)
+    parser = ArgumentParser(prog=f"worldmodel {command}", exit_on_error=False, allow_abbrev=False)
     parser.add_argument("--config", action="config", help="YAML file; see the shipped ones by name")
     parser.add_class_arguments(kind)
     try:
-        namespace = parser.parse_args(_with_shipped_configs(arguments))
+        namespace = parser.parse_args(_with_shipped_configs(_with_flags(arguments, kind)))
         values = parser.instantiate(namespace)
     except ArgumentError as error:
         raise InputError(_explained(str(error), kind)) from error
     return kind(**{field.name: values[field.name] for field in fields(kind)})  # pyright: ignore
+
+
+def check_output(folder: Path) -> None:
+    """Refuse a folder that cannot be made or written.
+
+    Raises:
+        InputError: Names what is in the way.
+    """
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise InputError(f"output: expected a folder to write to, {there} is not one")
+
+
+def _with_flags(arguments: Sequence[str], kind: type) -> list[str]:
+    """Let `--flag` without a value mean true."""
+    flags = {f"--{name}" for name, hint in _options(kind) if hint is bool}
+    return [
+        f"{argument}=true" if argument in flags and following.startswith("--") else argument
+        for argument, following in zip(arguments, [*arguments[1:], "--"], strict=False)
+    ]
 
 
 def _with_shipped_configs(arguments: Sequence[str]) -> list[str]:
@@ -73,7 +105,7 @@ def _with_shipped_configs(arguments: Sequence[str]) -> list[str]:
 
 def _shipped(name: str) -> str:
     available = {path.stem: path for path in sorted(CONFIGS.glob("*.yaml"))}
-    if Path(name).exists():
+    if Path(name).is_file():
         return name
     if name.removesuffix(".yaml") in available:
         return str(available[name.removesuffix(".yaml")])
@@ -86,11 +118,15 @@ def _shipped(name: str) -> str:
 def _explained(message: str, kind: type) -> str:
     """One line, with the known option that is nearest to an unknown one."""
     sentence = " ".join(message.split())
-    unknown = _UNKNOWN.search(sentence)
-    if unknown is None:
-        return sentence
-    nearest = _nearest(unknown[1], list(_options(kind)))
-    return f"{sentence}; did you mean {nearest}?" if nearest else sentence
+    for theirs, ours in _WORDING:
+        sentence = theirs.sub(ours, sentence)
+    if unknown := _UNKNOWN_CLASS.search(sentence):
+        choices = (choice.__name__ for choice in _CHOICES[get_type_hints(kind)[unknown[1]]])
+        return f"{unknown[1]}: expected {' or '.join(choices)}, got {sentence[unknown.end() :]}"
+    if unknown := _UNKNOWN.search(sentence):
+        nearest = _nearest(unknown[1], [name for name, _ in _options(kind)])
+        return f"{sentence}; did you mean {nearest}?" if nearest else sentence
+    return sentence
 
 
 def _nearest(name: str, known: list[str]) -> str | None:
@@ -101,11 +137,11 @@ def _nearest(name: str, known: list[str]) -> str | None:
     return None
 
 
-def _options(kind: type, prefix: str = "") -> Iterator[str]:
-    """Dotted names of all options, those of every choice included."""
+def _options(kind: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted names and types of all options, those of every choice included."""
     hints: dict[str, Any] = get_type_hints(kind)
     for field in fields(kind):  # pyright: ignore[reportArgumentType]
-        yield prefix + field.name
+        yield prefix + field.name, hints[field.name]
         for choice in _CHOICES.get(hints[field.name], (hints[field.name],)):
             if is_dataclass(choice):
                 yield from _options(choice, f"{prefix}{field.name}.")  # pyright: ignore

@@ -9,7 +9,7 @@ from typing import final
 
 import torch
 
-from worldmodel.commands.options import parse
+from worldmodel.commands.options import check_output, parse
 from worldmodel.commands.trained import load
 from worldmodel.envs.benchmark import BenchmarkConfig, benchmark
 from worldmodel.envs.scores import Benchmark
@@ -42,6 +42,7 @@ class PlanConfig:
 def run(arguments: Sequence[str]) -> None:
     """Play the episodes and print the table."""
     config = parse(PlanConfig, "plan", arguments)
+    check_output(Path(config.output))
     if config.threads:
         torch.set_num_threads(config.threads)
     checkpoint = load(config.checkpoint, config.pretrained)

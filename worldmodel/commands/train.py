@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from worldmodel.commands.options import parse
+from worldmodel.commands.options import check_output, parse
 from worldmodel.training.train import TrainConfig, train
 
 
 def run(arguments: Sequence[str]) -> None:
     """Train and say where the checkpoint is."""
-    print(f"checkpoint: {train(parse(TrainConfig, 'train', arguments))}")
+    config = parse(TrainConfig, "train", arguments)
+    check_output(Path(config.output))
+    print(f"checkpoint: {train(config)}")

@@ -1,0 +1,485 @@
+"""The command line: what it refuses, in one sentence and without a trace, and what it does."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
+
+import h5py
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from worldmodel.cli import COMMANDS, main
+from worldmodel.commands.demo import DemoConfig
+from worldmodel.commands.evaluate import EvaluateConfig
+from worldmodel.commands.options import CONFIGS, parse
+from worldmodel.commands.plan import PlanConfig
+from worldmodel.data.robonet import RoboNet, write_episode
+from worldmodel.data.video import encode_mp4
+from worldmodel.envs.collect import CollectConfig
+from worldmodel.models.predrnn import PredRNNConfig
+from worldmodel.training.checkpoint import CONFIG, WEIGHTS, ModelCard, save_checkpoint
+from worldmodel.training.train import TrainConfig
+
+RECORDINGS, FRAMES, SIZE = 6, 9, 16
+TINY_CLIPS = ["--data.window.length=5", f"--data.window.image_size={SIZE}", "--data.batch_size=2"]
+TINY_PARTS = ["--data.validation=0.2", "--data.test=0.2"]
+TINY_MODEL = ["--model=PredRNNConfig", "--model.layers=1", "--model.hidden=4", "--model.kernel=3"]
+TINY_PLANNER = [
+    *("--benchmark.episodes=1", "--benchmark.steps=2", "--benchmark.scales=[4]"),
+    *("--benchmark.planner.horizon=2", "--benchmark.planner.candidates=4"),
+    *("--benchmark.planner.iterations=1", "--benchmark.planner.elites=2"),
+    *("--benchmark.planner.kept=1", "--benchmark.planner.chunk=1", "--benchmark.films=1"),
+]
+
+_PROGRAM = "import sys; from worldmodel.cli import main; sys.exit(main())"
+
+Refused = Callable[..., None]
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    for number in range(RECORDINGS):
+        write_log(folder / f"recording{number}.hdf5", ("dx", "dy"))
+    return folder
+
+
+def write_log(path: Path, action_names: tuple[str, ...]) -> None:
+    random = np.random.default_rng(0)
+    write_episode(
+        path,
+        [random.integers(0, 256, (FRAMES, SIZE, SIZE, 3), dtype=np.uint8)],
+        random.normal(size=(FRAMES - 1, len(action_names))),
+        random.normal(size=(FRAMES, 2)),
+        action_names=action_names,
+        low_bound=-np.ones(2),
+        high_bound=np.ones(2),
+        metadata={"laboratory": "ash"},
+    )
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    return write_checkpoint(tmp_path / "checkpoint", ("dx", "dy"))
+
+
+def write_checkpoint(folder: Path, action_names: tuple[str, ...]) -> Path:
+    model = PredRNNConfig(layers=1, hidden=4, kernel=3).build((3, SIZE, SIZE), len(action_names))
+    width = len(action_names)
+    card = ModelCard(
+        frame_shape=(3, SIZE, SIZE),
+        action_names=action_names,
+        action_mean=(0.0,) * width,
+        action_std=(1.0,) * width,
+        domains=("ash",),
+        context=1,
+        length=5,
+        steps=0,
+        seed=0,
+        data="none",
+    )
+    save_checkpoint(folder, model, card)
+    return folder
+
+
+@pytest.fixture
+def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Refused:
+    """Asserts status 2, one sentence that holds all of the words, and no file made or changed."""
+
+    def check(arguments: list[str], *words: str) -> None:
+        before = contents(tmp_path)
+        capsys.readouterr()
+        assert main(arguments) == 2
+        printed = capsys.readouterr()
+        assert_one_sentence(printed.err, *words)
+        assert printed.out == ""
+        assert contents(tmp_path) == before
+
+    return check
+
+
+def contents(folder: Path) -> dict[Path, bytes | None]:
+    return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+def assert_one_sentence(printed: str, *words: str) -> None:
+    assert printed.startswith("worldmodel: ")
+    assert printed.endswith("\n")
+    assert printed.count("\n") == 1
+    for word in words:
+        assert word in printed
+
+
+def train(logs: Path, output: Path, *options: str) -> list[str]:
+    data = [f"--data.path={logs}", *TINY_CLIPS, *TINY_PARTS]
+    return ["train", *data, f"--output={output}", *TINY_MODEL, *options]
+
+
+def evaluate(logs: Path, output: Path, *options: str) -> list[str]:
+    data = [f"--data.path={logs}", *TINY_CLIPS, *TINY_PARTS, "--data.context=1"]
+    return ["evaluate", *data, f"--output={output}", *options]
+
+
+def plan(output: Path, *options: str) -> list[str]:
+    return ["plan", f"--output={output}", *TINY_PLANNER, *options]
+
+
+# --- Help
+
+
+def test_help_answers_at_once() -> None:
+    program = (
+        "import sys; from worldmodel.cli import main; status = main(['--help']); "
+        "assert 'torch' not in sys.modules; sys.exit(status)"
+    )
+    before = getrusage(RUSAGE_CHILDREN)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    after = getrusage(RUSAGE_CHILDREN)
+    assert all(command in done.stdout.decode() for command in COMMANDS)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0
+
+
+def test_no_command_is_an_error_that_shows_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    out = capsys.readouterr().out
+    assert all(command in out for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_its_options(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as done:
+        main([command, "--help"])
+    assert done.value.code == 0
+    assert "--out" in capsys.readouterr().out
+
+
+SHIPPED = {
+    "logs": (CollectConfig, ["--out=x"]),
+    "rnn": (TrainConfig, ["--data.path=x", "--output=x"]),
+    "predrnn": (TrainConfig, ["--data.path=x", "--output=x"]),
+    "evaluation": (EvaluateConfig, ["--data.path=x", "--output=x"]),
+    "reach": (PlanConfig, ["--output=x"]),
+    "push": (PlanConfig, ["--output=x"]),
+}
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(CONFIGS.glob("*.yaml"))])
+def test_shipped_configurations_are_accepted(name: str) -> None:
+    kind, required = SHIPPED[name.rpartition("-")[2]]
+    for given in (["--config", name], [f"--config={name}"], [f"--config={name}.yaml"]):
+        assert isinstance(parse(kind, "test", [*given, *required]), kind)
+
+
+@pytest.mark.parametrize("given", [["--quick"], ["--quick", "--seed=3"], ["--quick", "true"]])
+def test_a_flag_needs_no_value(given: list[str]) -> None:
+    assert parse(DemoConfig, "demo", given).quick
+    assert not parse(DemoConfig, "demo", ["--quick", "false"]).quick
+
+
+# --- Commands and options
+
+
+def test_an_unknown_command(refused: Refused) -> None:
+    refused(["trian"], "'trian' is unknown; available: collect, train, evaluate, plan, demo")
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "words"),
+    [
+        ("train", "--stepz=3", ["--stepz", "did you mean steps?"]),
+        ("train", "--data.contxt=3", ["--data.contxt", "did you mean data.context?"]),
+        ("train", "--data.window.lenght=3", ["did you mean data.window.length?"]),
+        ("train", "--model.hiden=3", ["'hiden'", "did you mean model.hidden?"]),
+        ("train", "--model.slot=3", ["'slot'", "did you mean model.slots?"]),
+        ("plan", "--benchmark.planner.candiates=3", ["did you mean benchmark.planner.candidates?"]),
+        ("collect", "--episode=3", ["--episode", "did you mean episodes?"]),
+        ("demo", "--quik=true", ["--quik", "did you mean quick?"]),
+        ("train", "--steps=many", ["steps: expected int, got many"]),
+        ("train", "--steps=1.5", ["steps: expected int, got 1.5"]),
+        ("train", "--steps=0", ["steps: expected at least 1, got 0"]),
+        ("train", "--precision=half", ["precision: expected one of ['32-true', ", ", got half"]),
+        ("train", "--resume=maybe", ["resume: expected bool, got maybe"]),
+        ("train", "--model=Nonsense", ["expected PredRNNConfig or ModeRNNConfig, got Nonsense"]),
+        ("train", "--data.context=99", ["context: expected 1 to 4 frames", "got 99"]),
+        ("train", "extra", ["unrecognized", "extra"]),
+        ("evaluate", "--part=tset", ["part: expected one of ['train', 'validation', 'test']"]),
+        ("evaluate", "--strips=-1", ["strips: expected at least 0, got -1"]),
+        ("plan", "--benchmark.task=fly", ["task: expected one of ['reach', 'push'], got fly"]),
+        ("plan", "--benchmark.laboratories=[oak]", ["'oak'", "ash, birch, cedar, dune"]),
+        ("plan", "--benchmark.planner.elites=9", ["elites: expected 2 to 4 candidates, got 9"]),
+        ("collect", "--laboratories=[oak]", ["'oak'", "ash, birch, cedar, dune"]),
+        ("collect", "--episodes=0", ["episodes: expected at least 1, got 0"]),
+        ("demo", "--seed=-1", ["seed: expected at least 0, got -1"]),
+        ("train", "--config=nowhere.yaml", ["nowhere.yaml", "available:", "tabletop-predrnn"]),
+        ("plan", "--config=tabletop-throw", ["tabletop-throw", "available:", "tabletop-reach"]),
+        ("train", "--config=tabletop-reach", ["benchmark"]),
+    ],
+)
+def test_a_wrong_option(
+    refused: Refused, tmp_path: Path, command: str, option: str, words: list[str]
+) -> None:
+    output = tmp_path / "new"
+    whole = {
+        "collect": ["collect", f"--out={output}"],
+        "train": train(tmp_path, output),
+        "evaluate": evaluate(tmp_path, output, "--pretrained=none"),
+        "plan": plan(output, "--pretrained=none"),
+        "demo": ["demo", f"--output={output}"],
+    }[command]
+    refused([*whole, option], *words)
+
+
+@pytest.mark.parametrize("command", ["collect", "train", "evaluate", "plan"])
+def test_what_is_required_is_named(refused: Refused, command: str) -> None:
+    refused([command], "required", "out")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("steps: [1\n", ["parsing"]),
+        ("stepz: 3\n", ["'stepz'", "did you mean steps?"]),
+        ("data:\n  contxt: 3\n", ["contxt", "did you mean data.context?"]),
+        ("steps: many\n", ["steps: expected int, got many"]),
+        ("model:\n  class_path: Nonsense\n", ["Nonsense"]),
+        ("- 1\n", ["config"]),
+    ],
+)
+def test_a_wrong_configuration_file(
+    refused: Refused, tmp_path: Path, content: str, words: list[str]
+) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text(content)
+    refused(train(tmp_path, tmp_path / "new", f"--config={file}"), *words)
+
+
+def test_a_folder_is_no_configuration_file(refused: Refused, tmp_path: Path) -> None:
+    refused(train(tmp_path, tmp_path / "new", f"--config={tmp_path}"), str(tmp_path), "available:")
+
+
+# --- Recordings
+
+
+def test_a_missing_folder(refused: Refused, tmp_path: Path) -> None:
+    refused(train(tmp_path / "nowhere", tmp_path / "new"), f"{tmp_path}/nowhere: expected a folder")
+
+
+def test_an_empty_folder(refused: Refused, tmp_path: Path) -> None:
+    refused(train(tmp_path, tmp_path / "new"), f"{tmp_path}: expected *.hdf5 files, found 0 other")
+
+
+def test_a_truncated_file(refused: Refused, logs: Path) -> None:
+    file = logs / "recording3.hdf5"
+    file.write_bytes(file.read_bytes()[:1000])
+    refused(train(logs, logs / "new"), "1 of 6 files", f"{file}: not a readable HDF5 file")
+
+
+def test_a_video_that_decodes_short(refused: Refused, logs: Path, checkpoint: Path) -> None:
+    for file in logs.iterdir():
+        with h5py.File(file, "r+") as recording:
+            attributes = dict(recording["env/cam0_video/frames"].attrs)
+            del recording["env/cam0_video/frames"]
+            video = encode_mp4(np.zeros((FRAMES - 2, SIZE, SIZE, 3), np.uint8))
+            recording["env/cam0_video/frames"] = np.frombuffer(video, np.uint8)
+            recording["env/cam0_video/frames"].attrs.update(attributes)
+    refused(
+        evaluate(logs, logs / "new", f"--checkpoint={checkpoint}"),
+        f"{logs}/recording",
+        f"declares {FRAMES} frames, only {FRAMES - 2} can be decoded",
+    )
+
+
+def test_actions_that_are_no_numbers(refused: Refused, logs: Path) -> None:
+    with h5py.File(logs / "recording2.hdf5", "r+") as recording:
+        recording["policy/actions"][4] = np.nan
+    refused(
+        train(logs, logs / "new"),
+        f"{logs}/recording2.hdf5: 'policy/actions' holds NaN",
+        "first at step 4",
+    )
+
+
+def test_actions_of_another_width(refused: Refused, logs: Path) -> None:
+    write_log(logs / "wider.hdf5", ("dx", "dy", "dz", "gripper"))
+    refused(
+        train(logs, logs / "new"),
+        f"width 2 ('dx', 'dy') in {logs}/recording0.hdf5",
+        f"width 4 ('dx', 'dy', 'dz', 'gripper') in {logs}/wider.hdf5",
+    )
+
+
+# --- Checkpoints
+
+
+def test_actions_that_the_checkpoint_does_not_know(
+    refused: Refused, logs: Path, tmp_path: Path
+) -> None:
+    checkpoint = write_checkpoint(tmp_path / "other", ("dx", "dz", "gripper"))
+    given = f"--checkpoint={checkpoint}"
+    sentence = "trained with dx, dz, gripper, here they are dx, dy"
+    refused(evaluate(logs, tmp_path / "new", given), sentence)
+    refused(plan(tmp_path / "new", given), sentence)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], ["expected either --checkpoint FOLDER or --pretrained NAME"]),
+        (["--checkpoint=a", "--pretrained=b"], ["expected either --checkpoint FOLDER or"]),
+        (["--pretrained=none"], ["pretrained model 'none' is unknown; available:"]),
+        (["--checkpoint=nowhere"], ["nowhere: not a checkpoint", "is missing"]),
+    ],
+)
+def test_no_such_checkpoint(
+    refused: Refused, logs: Path, tmp_path: Path, options: list[str], words: list[str]
+) -> None:
+    refused(evaluate(logs, tmp_path / "new", *options), *words)
+    refused(plan(tmp_path / "new", *options), *words)
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, CONFIG])
+def test_a_damaged_checkpoint(
+    refused: Refused, checkpoint: Path, tmp_path: Path, name: str
+) -> None:
+    file = checkpoint / name
+    file.write_bytes(file.read_bytes()[:60])
+    refused(plan(tmp_path / "new", f"--checkpoint={checkpoint}"), f"{checkpoint}: damaged")
+
+
+# --- Output folders
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_file_is_no_output_folder(
+    refused: Refused, logs: Path, checkpoint: Path, tmp_path: Path, command: str
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("precious")
+    arguments = {
+        "collect": ["collect", f"--out={file / 'below'}"],
+        "train": train(logs, file),
+        "evaluate": evaluate(logs, file, f"--checkpoint={checkpoint}"),
+        "plan": plan(file, f"--checkpoint={checkpoint}"),
+        "demo": ["demo", f"--output={file}"],
+    }[command]
+    refused(arguments, f"output: expected a folder to write to, {file} is not one")
+
+
+def test_an_earlier_training_run_is_kept(
+    refused: Refused, logs: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    shutil.move(checkpoint, tmp_path / "run" / "checkpoint")
+    refused(train(logs, tmp_path / "run"), f"{tmp_path}/run holds an earlier run", "--resume true")
+
+
+def test_an_earlier_evaluation_is_kept(
+    refused: Refused, logs: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "evaluation.json").write_text("{}")
+    arguments = evaluate(logs, tmp_path, f"--checkpoint={checkpoint}")
+    refused(arguments, f"{tmp_path} holds an earlier evaluation")
+
+
+def test_an_earlier_benchmark_is_kept(refused: Refused, checkpoint: Path, tmp_path: Path) -> None:
+    given = [f"--checkpoint={checkpoint}", "--benchmark.contestants=['null']"]
+    assert main(plan(tmp_path / "played", *given)) == 0
+    refused(
+        plan(tmp_path / "played", *given, "--benchmark.seed=1"),
+        f"{tmp_path}/played/benchmark.json: holds a benchmark with another seed",
+    )
+
+
+def test_earlier_recordings_are_kept(refused: Refused, tmp_path: Path) -> None:
+    arguments = ["collect", f"--out={tmp_path / 'logs'}", "--episodes=1", "--frames=3"]
+    assert main(arguments) == 0
+    refused([*arguments, "--seed=1"], "recordings were made with seed = 0, got 1")
+
+
+def test_an_earlier_demo_is_kept(refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "demo.yaml").write_text(yaml.safe_dump({"quick": True, "seed": 0}))
+    refused(["demo", f"--output={tmp_path}"], f"{tmp_path} holds a demo with", "another folder")
+
+
+# --- Drawing
+
+
+def run_collect(output: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    arguments = ["collect", f"--out={output}", "--episodes=1", "--frames=3"]
+    return subprocess.run(
+        [sys.executable, "-c", _PROGRAM, *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_backend_that_cannot_draw(tmp_path: Path) -> None:
+    no_driver = {"__EGL_VENDOR_LIBRARY_FILENAMES": str(tmp_path / "none.json")}
+    done = run_collect(tmp_path / "logs", MUJOCO_GL="egl", **no_driver)
+    assert done.returncode == 2
+    assert_one_sentence(done.stderr, "MUJOCO_GL: 'egl' opens no OpenGL context", "'off'")
+    assert not (tmp_path / "logs").exists()
+
+
+def test_without_opengl_the_raycaster_draws(tmp_path: Path) -> None:
+    done = run_collect(tmp_path / "logs", MUJOCO_GL="off")
+    assert done.returncode == 0, done.stderr
+    frames = RoboNet(tmp_path / "logs").episode(0).frames
+    assert frames.shape == (3, 64, 64, 3)
+    assert len(np.unique(frames)) > 20
+
+
+# --- From logs to planned motion
+
+
+def test_every_command_writes_what_it_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs, run = tmp_path / "logs", tmp_path / "run"
+    sizes = [f"--image_size={SIZE}", f"--frames={FRAMES}", f"--episodes={RECORDINGS}"]
+    assert main(["collect", f"--out={logs}", *sizes]) == 0
+    assert "6 recordings written, 0 already there" in capsys.readouterr().out
+    assert len(RoboNet(logs)) == RECORDINGS
+
+    steps = ["--data.context=1", "--steps=2", "--validate_every=1", "--accelerator=cpu"]
+    assert main(train(logs, run, *steps)) == 0
+    assert f"checkpoint: {run / 'checkpoint'}" in capsys.readouterr().out
+    given = f"--checkpoint={run / 'checkpoint'}"
+
+    scored = tmp_path / "scored"
+    assert main(evaluate(logs, scored, given, f"--split={run / 'split.json'}", "--strips=1")) == 0
+    out = capsys.readouterr().out
+    assert "| copy last frame |" in out
+    assert f"written to {scored}" in out
+    metrics = ["mse_sum.png", "psnr_float.png", "ssim_gaussian.png"]
+    names = sorted(path.name for path in scored.iterdir())
+    assert names == ["evaluation.json", *metrics, "strip-0.png"]
+
+    played = tmp_path / "played"
+    assert main(plan(played, given, "--benchmark.task=reach")) == 0
+    out = capsys.readouterr().out
+    contestants = ("model", "null", "oracle", "random")
+    assert all(f"| ash | {contestant} |" in out for contestant in contestants)
+    assert f"written to {played}" in out
+    names = sorted(path.name for path in played.iterdir())
+    assert names == [*(f"ash-0-{name}.gif" for name in contestants), "benchmark.json"]
+
+
+def test_the_number_of_threads_is_set(checkpoint: Path, tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    try:
+        given = [f"--checkpoint={checkpoint}", "--benchmark.contestants=['null']"]
+        assert main(plan(tmp_path / "played", *given, f"--threads={before + 1}")) == 0
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
