@@ -300,7 +300,9 @@ def test_a_video_that_decodes_short(refused: Refused, logs: Path, checkpoint: Pa
 
 def test_actions_that_are_no_numbers(refused: Refused, logs: Path) -> None:
     with h5py.File(logs / "recording2.hdf5", "r+") as recording:
-        recording["policy/actions"][4] = np.nan
+        actions = recording["policy/actions"]
+        assert isinstance(actions, h5py.Dataset)
+        actions[4] = np.nan
     refused(
         train(logs, logs / "new"),
         f"{logs}/recording2.hdf5: 'policy/actions' holds NaN",
