@@ -1,5 +1,6 @@
 """With the simulator in the model's place, the shipped planner settings solve the tasks."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,20 +12,19 @@ from worldmodel.envs.benchmark import BenchmarkConfig, benchmark
 EPISODES = 20
 
 
-def shipped(task: str, folder: Path, *options: str) -> BenchmarkConfig:
-    arguments = ["--config", f"tabletop-{task}", "--output", str(folder), *options]
+def shipped(task: str, folder: Path) -> BenchmarkConfig:
+    arguments = ["--config", f"tabletop-{task}", "--output", str(folder)]
     return parse(PlanConfig, "plan", arguments).benchmark
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("task", "least"), [("reach", 0.95), ("push", 0.8)])
 def test_the_oracle_solves_what_chance_does_not(task: str, least: float, tmp_path: Path) -> None:
-    config = shipped(
-        task,
-        tmp_path,
-        f"--benchmark.episodes={EPISODES}",
-        "--benchmark.contestants=[oracle,random,null]",
-        "--benchmark.films=0",
+    config = replace(
+        shipped(task, tmp_path),
+        episodes=EPISODES,
+        contestants=("oracle", "random", "null"),
+        films=0,
     )
     played = benchmark(config, tmp_path)
     rates = {name: played.score(name).successes / EPISODES for name in ("oracle", "random", "null")}
