@@ -140,9 +140,7 @@ def _clip(arrays: Arrays, config: dict[str, Any], dtype: torch.dtype) -> Clip:
     actions = torch.zeros(batch, time - 1, 0, dtype=dtype)
     if "in/actions" in arrays:
         actions = torch.from_numpy(arrays["in/actions"]).to(dtype)[:, : time - 1]
-    domain = torch.zeros(batch, dtype=torch.long)
-    valid = torch.ones(batch, time, dtype=torch.bool)
-    return Clip(frames, actions, domain, valid, batch_size=[batch])
+    return Clip.checked(frames, actions)
 
 
 def _sampling_mask(after_context: np.ndarray, length: int) -> Tensor:

@@ -5,14 +5,15 @@ set -euo pipefail
 folder=${1:?usage: bench/tabletop.sh FOLDER}
 
 worldmodel collect --config tabletop-logs --out "$folder/logs"
-for name in predrnn mode-rnn; do
-    run=$folder/$name
+for model in predrnn mode-rnn; do
+    run=$folder/$model
     resume=$([ -d "$run/resume" ] && echo true || echo false)
     [ -d "$run/checkpoint" ] ||
-        worldmodel train --config "tabletop-$name" --data.path "$folder/logs" --output "$run" \
+        worldmodel train --config "tabletop-$model" --data.path "$folder/logs" --output "$run" \
             --resume "$resume"
-    for task in reach push; do
-        worldmodel plan --config "tabletop-$task" --checkpoint "$run/checkpoint" \
-            --benchmark.episodes 50 --output "$run/$task"
+    for task in "reach 0" "push 1"; do
+        read -r name seed <<<"$task"
+        worldmodel plan --config "tabletop-$name" --checkpoint "$run/checkpoint" \
+            --benchmark.episodes 50 --benchmark.seed "$seed" --output "$run/$name"
     done
 done

@@ -78,7 +78,7 @@ class _Size:
     actions: int | None
 
 
-_FULL = _Size(1200, 0.05, {"tabletop-predrnn": 1200, "tabletop-mode-rnn": 300}, 10, None)
+_FULL = _Size(1200, 0.05, {"tabletop-predrnn": 1000, "tabletop-mode-rnn": 300}, 10, None)
 _QUICK = _Size(48, 0.25, {"tabletop-predrnn": 8, "tabletop-mode-rnn": 8}, 1, 6)
 
 _NOTE = "demo.yaml"
