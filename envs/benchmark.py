@@ -40,6 +40,10 @@ _ATTEMPTS = 100
 _IMAGE_SIZE = 64
 
 
+def _planner() -> CEMConfig:
+    return CEMConfig(horizon=8, chunk=2, candidates=40, iterations=3, elites=6, initial_std=0.8)
+
+
 @dataclass(frozen=True)  # not final: jsonargparse nests plain dataclasses only
 class BenchmarkConfig:
     """What is played, and how every contestant plans.
@@ -70,12 +74,12 @@ class BenchmarkConfig:
     contestants: tuple[Contestant, ...] = ("model", "oracle", "random", "null")
     planar: bool = True
     episodes: int = 20
-    steps: int = 16
+    steps: int = 28
     seed: int = 0
     films: int = 2
-    planner: CEMConfig = field(default_factory=lambda: CEMConfig(chunk=2))
+    planner: CEMConfig = field(default_factory=_planner)
     replan_every: int = 2
-    scales: tuple[int, ...] = (4, 16, 32)
+    scales: tuple[int, ...] = (1, 4, 16)
     running: float = 0.0
     action_penalty: float = 0.0
     bfloat16: bool = False

@@ -25,6 +25,7 @@ BRIEF = BenchmarkConfig(
     steps=3,
     films=1,
     planner=PLANNER,
+    scales=(4, 16, 32),
 )
 
 SIMULATED = 2 * (2 * 12 * 4) / 3

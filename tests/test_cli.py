@@ -238,9 +238,13 @@ def test_a_wrong_option(
     refused([*whole, option], *words)
 
 
-@pytest.mark.parametrize("command", ["collect", "train", "evaluate", "plan"])
+@pytest.mark.parametrize("command", ["collect", "train", "evaluate"])
 def test_what_is_required_is_named(refused: Refused, command: str) -> None:
     refused([command], "required", "out")
+
+
+def test_planning_needs_a_model(refused: Refused) -> None:
+    refused(["plan"], "either --checkpoint FOLDER or --pretrained NAME")
 
 
 @pytest.mark.parametrize(

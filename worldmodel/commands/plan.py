@@ -32,7 +32,7 @@ class PlanConfig:
         threads: CPU threads; 0 leaves torch's choice.
     """
 
-    output: str
+    output: str = "runs/plan"
     checkpoint: str | None = None
     pretrained: str | None = None
     benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
