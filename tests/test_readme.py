@@ -7,6 +7,7 @@ import pytest
 
 from worldmodel.cli import COMMANDS
 from worldmodel.commands.options import CONFIGS
+from worldmodel.envs.tasks import SUCCESS
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
@@ -16,8 +17,9 @@ TEXT = (ROOT / "README.md").read_text()
 def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     exec(compile(example, "README.md", "exec"), {})
-    printed = capsys.readouterr().out
-    assert re.fullmatch(r"\d+\.\d cm from the goal\n", printed)
+    printed = re.fullmatch(r"(\d+\.\d) cm from the goal\n", capsys.readouterr().out)
+    assert printed
+    assert float(printed[1]) < 100 * SUCCESS
 
 
 def test_every_command_is_shown() -> None:

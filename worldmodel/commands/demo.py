@@ -78,7 +78,7 @@ class _Size:
     actions: int | None
 
 
-_FULL = _Size(1200, 0.05, {"tabletop-predrnn": 1000, "tabletop-mode-rnn": 300}, 10, None)
+_FULL = _Size(1200, 0.05, {"tabletop-predrnn": 1200, "tabletop-mode-rnn": 200}, 10, None)
 _QUICK = _Size(48, 0.25, {"tabletop-predrnn": 8, "tabletop-mode-rnn": 8}, 1, 6)
 
 _NOTE = "demo.yaml"
@@ -264,7 +264,7 @@ def _logs_section(logs: Path, size: _Size) -> Section:
     return Section(
         "Robot logs",
         f"{size.recordings} recordings of seeded exploration, as RoboNet HDF5: "
-        "one in three wanders, the others seek the object and push through it.",
+        "three in ten wander, the others seek the object and push through it.",
         pictures=(Picture(gif.read_bytes(), "One recording of each laboratory"),),
     )
 
