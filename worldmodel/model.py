@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from tensordict import TensorDict
@@ -16,7 +17,15 @@ indexed and gathered along it without knowing the architecture."""
 
 
 class ModelConfig(ABC):
-    """Options of one architecture; a frozen dataclass per architecture, next to it."""
+    """Options of one architecture; a frozen dataclass per architecture, next to it.
+
+    Attributes:
+        paper: Where the architecture was published, as "Authors, Venue".
+        year: Year of that publication.
+    """
+
+    paper: ClassVar[str]
+    year: ClassVar[int]
 
     @abstractmethod
     def build(self, frame_shape: tuple[int, int, int], action_dim: int) -> WorldModel:
@@ -33,8 +42,10 @@ class WorldModel(nn.Module, ABC):
     Attributes:
         frame_shape: Channels, height and width (C, H, W) of a frame, in pixels.
         action_dim: Width A of an action; 0 for an action-free model.
+        stochastic: Whether the model draws its futures, see `sample`.
     """
 
+    stochastic: ClassVar[bool] = False
     frame_shape: tuple[int, int, int]
     action_dim: int
 
@@ -60,10 +71,20 @@ class WorldModel(nn.Module, ABC):
             The next frame, not clipped, shape (B, C, H, W), and the next state.
         """
 
+    def sample(
+        self, frame: Tensor, action: Tensor, state: State, generator: torch.Generator | None
+    ) -> tuple[Tensor, State]:
+        """Draw a next frame, where `step` takes the most likely; the same unless `stochastic`."""
+        return self.step(frame, action, state)
+
     def training_step(
-        self, frame: Tensor, action: Tensor, state: State
+        self, frame: Tensor, action: Tensor, state: State, target: Tensor
     ) -> tuple[Tensor, State, dict[str, Tensor]]:
-        """`step` and the auxiliary terms of the loss, each a scalar; none unless overridden."""
+        """`step` and the auxiliary terms of the loss, each a scalar; none unless overridden.
+
+        The recorded next frame `target` (B, C, H, W) is for models that infer what the past cannot
+        tell.
+        """
         return *self.step(frame, action, state), {}
 
     @abstractmethod

@@ -7,7 +7,8 @@ State.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -54,15 +55,52 @@ def observe(model: WorldModel, frames: Tensor, actions: Tensor) -> State:
 
 def imagined(model: WorldModel, state: State, actions: Tensor) -> Iterator[State]:
     """Yield the rollout's state after each of the actions (B, T, A), fed by its own predictions."""
+    return _fed_by_itself(model.step, state, actions)
+
+
+def imagine(
+    model: WorldModel,
+    state: State,
+    actions: Tensor,
+    samples: int | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Frames that follow a state under a sequence of actions.
+
+    Args:
+        model: The world model.
+        state: From `observe`, batch size (B,).
+        actions: In the units of the log. Shape (B, T, A).
+        samples: Futures N to draw per clip of a stochastic model; None for the most likely one.
+        generator: Source of the draws, on the model's device; torch's own if None.
+
+    Returns:
+        Frames, not clipped. Shape (B, T, C, H, W), or (B, N, T, C, H, W) with `samples`.
+
+    Raises:
+        InputError: Samples are asked of a deterministic model, or fewer than one.
+    """
+    if samples is None:
+        return torch.stack([s["frame"] for s in imagined(model, state, actions)], dim=1)
+    if not model.stochastic or samples < 1:
+        kind = "stochastic" if model.stochastic else "deterministic"
+        raise InputError(
+            f"samples: expected a stochastic model and at least 1 sample, "
+            f"got {samples} of {type(model).__name__}, which is {kind}"
+        )
+    index = torch.arange(actions.shape[0], device=actions.device).repeat_interleave(samples)
+    step = functools.partial(model.sample, generator=generator)
+    states = _fed_by_itself(step, state[index], actions[index])
+    return torch.stack([s["frame"] for s in states], dim=1).unflatten(0, (-1, samples))
+
+
+def _fed_by_itself(
+    step: Callable[[Tensor, Tensor, State], tuple[Tensor, State]], state: State, actions: Tensor
+) -> Iterator[State]:
     for t in range(actions.shape[1]):
-        frame, recurrent = model.step(state["frame"], actions[:, t], state["recurrent"])
+        frame, recurrent = step(state["frame"], actions[:, t], state["recurrent"])
         state = State({"frame": frame, "recurrent": recurrent}, batch_size=state.batch_size)
         yield state
-
-
-def imagine(model: WorldModel, state: State, actions: Tensor) -> Tensor:
-    """Frames that follow `state` under actions (B, T, A), not clipped. Shape (B, T, C, H, W)."""
-    return torch.stack([s["frame"] for s in imagined(model, state, actions)], dim=1)
 
 
 def predict(model: WorldModel, clip: Clip, context: int) -> Tensor:
@@ -124,7 +162,7 @@ def unroll(
         source = (
             torch.where(truth[:, t], frames[:, t], predictions[-1]) if predictions else frames[:, 0]
         )
-        frame, state, terms = model.training_step(source, actions[:, t], state)
+        frame, state, terms = model.training_step(source, actions[:, t], state, frames[:, t + 1])
         predictions.append(frame)
         for name, value in terms.items():
             auxiliaries.setdefault(name, []).append(value)

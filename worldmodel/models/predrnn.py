@@ -118,7 +118,7 @@ class PredRNN(WorldModel):
         return frame, state
 
     def training_step(
-        self, frame: Tensor, action: Tensor, state: State
+        self, frame: Tensor, action: Tensor, state: State, target: Tensor
     ) -> tuple[Tensor, State, dict[str, Tensor]]:
         """`step` and, with memory decoupling, the term `decoupling` averaged over the layers."""
         frame, state, increments = self._step(frame, action, state)
