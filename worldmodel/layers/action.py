@@ -26,7 +26,8 @@ class ActionEncoder(nn.Module):
     does not grow with the batch.
 
     Args:
-        codec: Frame codec whose grid the action must reach.
+        codec: Frame codec whose grid the action must reach; None for a recurrent state without a
+            grid, whose maps are then of size (1, 1) and one per dimension.
         action_dim: Width A of an action.
 
     Attributes:
@@ -38,13 +39,13 @@ class ActionEncoder(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, codec: FrameCodec, action_dim: int) -> None:
+    def __init__(self, codec: FrameCodec | None, action_dim: int) -> None:
         super().__init__()
-        self.encoder = codec.action_encoder(action_dim)
-        self.features = codec.action_features(action_dim)
+        self.encoder = nn.Identity() if codec is None else codec.action_encoder(action_dim)
+        self.features = action_dim if codec is None else codec.action_features(action_dim)
         self.register_buffer("mean", torch.zeros(action_dim))
         self.register_buffer("std", torch.ones(action_dim))
-        height, width = codec.action_image_size
+        height, width = (1, 1) if codec is None else codec.action_image_size
         self.size = (action_dim, height, width)
 
     def set_statistics(self, mean: Tensor, std: Tensor) -> None:
