@@ -44,7 +44,9 @@ CASES = {
     "predrnn-wide-gray": Case(PREDRNN, 0, (1, 8, 24)),
     "predrnn-9-channels": Case(PREDRNN, 2, (9, 16, 16)),
     "predrnn-actions": Case(PREDRNN_V2_ACTIONS, 4),
-    "predrnn-actions-patches": Case(PredRNNConfig(2, 8, 3, bias=True, residual=True), 2),
+    "predrnn-actions-patches": Case(
+        PredRNNConfig(layers=2, hidden=8, kernel=3, bias=True, residual=True), 2
+    ),
     "predrnn-layer-norm": Case(NORMALISED, 3),
     "mode-rnn": Case(MODE_RNN, 0),
     "mode-rnn-wide-gray": Case(MODE_RNN, 0, (1, 8, 24)),

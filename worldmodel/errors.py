@@ -20,3 +20,18 @@ def check_at_least(least: float, options: object, *names: str) -> None:
             raise InputError(
                 f"{type(options).__name__}.{name}: expected at least {least:g}, got {value}"
             )
+
+
+def check_odd(options: object, *names: str) -> None:
+    """Refuse sides of kernels that have no middle.
+
+    Raises:
+        InputError: Names the option and what it is.
+    """
+    check_at_least(1, options, *names)
+    for name in names:
+        value = getattr(options, name)
+        if value % 2 == 0:
+            raise InputError(
+                f"{type(options).__name__}.{name}: expected an odd number, got {value}"
+            )

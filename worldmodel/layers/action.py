@@ -91,3 +91,12 @@ class ActionModulation(nn.Module):
         table = nn.functional.conv2d(action.maps, self.conv.weight, padding=self.conv.padding)
         combined = torch.einsum("ba,achw->bchw", action.coefficients, table)
         return self.norm(combined + self._bias[:, None, None])
+
+
+def modulated(
+    path: Tensor, modulation: ActionModulation | None, action: ActionFeatures | None
+) -> Tensor:
+    """The hidden path (B, outputs, h, w) under an action; as it is without one."""
+    if modulation is None or action is None:
+        return path
+    return path * modulation(action)

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, final
+from collections.abc import Mapping
+from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from worldmodel.layers.action import ActionFeatures, ActionModulation
-
-
-class STLSTMOutput(NamedTuple):
-    """New states and their increments, each of shape (B, hidden, h, w)."""
-
-    hidden: Tensor
-    cell: Tensor
-    memory: Tensor
-    cell_increment: Tensor
-    memory_increment: Tensor
+from worldmodel.layers.action import ActionFeatures, ActionModulation, modulated
+from worldmodel.layers.convolution import convolution, layer_norm
+from worldmodel.layers.recurrent import LayerOutput, RecurrentLayer
 
 
 @final
-class STLSTMCell(nn.Module):
+class STLSTMCell(RecurrentLayer):
     """One ST-LSTM (PredRNN, equation 4), with the output gate of the authors' code.
+
+    Its own state is `hidden` and `cell`; the flow is the spatiotemporal `memory`.
 
     Args:
         inputs: Channels of the input.
         hidden: Channels of hidden state, cell and spatiotemporal memory.
         grid: Height and width (h, w) of the maps.
         kernel: Side of the kernels.
-        layer_norm: Normalise every convolution's output over (C, h, w).
+        normalise: Layer normalisation over (C, h, w) after every convolution.
         bias: Convolutions have a bias.
         forget_bias: Added before the sigmoid of both forget gates.
         action_features: Channels of the action's features; None for an action-free cell.
@@ -42,58 +37,58 @@ class STLSTMCell(nn.Module):
         grid: tuple[int, int],
         *,
         kernel: int,
-        layer_norm: bool,
+        normalise: bool,
         bias: bool,
         forget_bias: float,
         action_features: int | None,
     ) -> None:
         super().__init__()
+        self.own = {"hidden": (hidden, *grid), "cell": (hidden, *grid)}
+        self.flow = {"memory": (hidden, *grid)}
         self.hidden, self.forget_bias = hidden, forget_bias
 
-        def norm(outputs: int) -> nn.Module | None:
-            return nn.LayerNorm([outputs, *grid]) if layer_norm else None
-
-        def conv(channels: int, outputs: int) -> nn.Sequential:
-            convolution = nn.Conv2d(channels, outputs, kernel, padding=kernel // 2, bias=bias)
-            normalisation = norm(outputs)
-            return nn.Sequential(convolution, *([] if normalisation is None else [normalisation]))
+        def conv(channels: int, outputs: int) -> nn.Module:
+            norm = layer_norm(outputs, grid, wanted=normalise)
+            return convolution(channels, outputs, kernel, norm, bias=bias)
 
         self.conv_x = conv(inputs, 7 * hidden)
         self.conv_h = conv(hidden, 4 * hidden)
         self.conv_m = conv(hidden, 3 * hidden)
         self.conv_o = conv(2 * hidden, hidden)
         self.conv_last = nn.Conv2d(2 * hidden, hidden, 1, bias=bias)
-        self.modulation = (
-            None
-            if action_features is None
-            else ActionModulation(action_features, 4 * hidden, kernel, norm(4 * hidden))
-        )
+        self.modulation = None
+        if action_features is not None:
+            norm = layer_norm(4 * hidden, grid, wanted=normalise)
+            self.modulation = ActionModulation(action_features, 4 * hidden, kernel, norm)
 
     def forward(
         self,
         x: Tensor,
-        hidden: Tensor,
-        cell: Tensor,
-        memory: Tensor,
+        own: Mapping[str, Tensor],
+        flow: Mapping[str, Tensor],
         action: ActionFeatures | None,
-    ) -> STLSTMOutput:
-        """One step from input (B, inputs, h, w) and states (B, hidden, h, w)."""
+    ) -> LayerOutput:
+        """See `RecurrentLayer.forward`."""
         i_x, f_x, g_x, i_xm, f_xm, g_xm, o_x = self.conv_x(x).split(self.hidden, dim=1)
-        path = self.conv_h(hidden)
-        if self.modulation is not None and action is not None:
-            path = path * self.modulation(action)
+        path = modulated(self.conv_h(own["hidden"]), self.modulation, action)
         i_h, f_h, g_h, o_h = path.split(self.hidden, dim=1)
-        i_m, f_m, g_m = self.conv_m(memory).split(self.hidden, dim=1)
+        i_m, f_m, g_m = self.conv_m(flow["memory"]).split(self.hidden, dim=1)
 
         cell_increment = torch.sigmoid(i_x + i_h) * torch.tanh(g_x + g_h)
-        cell = torch.sigmoid(f_x + f_h + self.forget_bias) * cell + cell_increment
+        cell = torch.sigmoid(f_x + f_h + self.forget_bias) * own["cell"] + cell_increment
         memory_increment = torch.sigmoid(i_xm + i_m) * torch.tanh(g_xm + g_m)
-        memory = torch.sigmoid(f_xm + f_m + self.forget_bias) * memory + memory_increment
+        memory = torch.sigmoid(f_xm + f_m + self.forget_bias) * flow["memory"] + memory_increment
 
         both = torch.cat((cell, memory), dim=1)
         gate = torch.sigmoid(o_x + o_h + self.conv_o(both))
         hidden = gate * torch.tanh(self.conv_last(both))
-        return STLSTMOutput(hidden, cell, memory, cell_increment, memory_increment)
+        return LayerOutput(
+            hidden,
+            {"hidden": hidden, "cell": cell},
+            {"memory": memory},
+            gate,
+            (cell_increment, memory_increment),
+        )
 
 
 def decoupling(adapter: nn.Module, cell_increment: Tensor, memory_increment: Tensor) -> Tensor:

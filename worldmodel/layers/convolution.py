@@ -1,0 +1,18 @@
+"""The convolution that the recurrent cells are made of."""
+
+from __future__ import annotations
+
+from torch import nn
+
+
+def convolution(
+    inputs: int, outputs: int, kernel: int, norm: nn.Module | None = None, *, bias: bool = False
+) -> nn.Sequential:
+    """A convolution that keeps the size, and a normalisation of its outputs if there is one."""
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=bias)
+    return nn.Sequential(conv, *([] if norm is None else [norm]))
+
+
+def layer_norm(outputs: int, grid: tuple[int, int], *, wanted: bool) -> nn.Module | None:
+    """Layer normalisation over (outputs, h, w), where it is wanted."""
+    return nn.LayerNorm([outputs, *grid]) if wanted else None

@@ -1,0 +1,72 @@
+"""One layer of a recurrent stack: its own state, and what flows between layers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from worldmodel.layers.action import ActionFeatures
+
+Shape = tuple[int, ...]
+
+
+class LayerOutput(NamedTuple):
+    """What a layer computes in one step.
+
+    Attributes:
+        output: Input of the layer above. Shape (B, features, h, w).
+        own: The layer's new state, by name.
+        flow: What it changes in the flow between layers, by name.
+        gate: Output gate, in (0, 1), of a layer whose output is gate . tanh(...); shaped as output.
+        increments: What its two memories gained, each of shape (B, hidden, h, w), if it has two.
+    """
+
+    output: Tensor
+    own: dict[str, Tensor]
+    flow: dict[str, Tensor]
+    gate: Tensor | None = None
+    increments: tuple[Tensor, Tensor] | None = None
+
+
+class RecurrentLayer(nn.Module, ABC):
+    """A layer that keeps its own state and passes a flow on, upwards within a step.
+
+    Attributes:
+        own: Shape of each entry of its state, by name, without the batch. "hidden" is its output.
+        flow: Shape of each entry of the flow that also returns from the top layer to the bottom
+            layer of the next step, by name, without the batch. What a layer adds under any other
+            name ends with the step.
+    """
+
+    own: Mapping[str, Shape]
+    flow: Mapping[str, Shape]
+
+    def initial(
+        self, batch: int, device: torch.device | str, dtype: torch.dtype
+    ) -> dict[str, Tensor]:
+        """Its state before the first frame; zeros unless overridden."""
+        return zeros(self.own, batch, device, dtype)
+
+    @abstractmethod
+    def forward(
+        self,
+        x: Tensor,
+        own: Mapping[str, Tensor],
+        flow: Mapping[str, Tensor],
+        action: ActionFeatures | None,
+    ) -> LayerOutput:
+        """One step from the input (B, inputs, h, w), its own state and the flow."""
+
+
+def zeros(
+    shapes: Mapping[str, Shape], batch: int, device: torch.device | str, dtype: torch.dtype
+) -> dict[str, Tensor]:
+    """Zeros of these shapes under a batch dimension."""
+    return {
+        name: torch.zeros((batch, *shape), device=device, dtype=dtype)
+        for name, shape in shapes.items()
+    }

@@ -1,0 +1,145 @@
+"""What stacks of recurrent layers between a frame encoder and a frame decoder share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from worldmodel.errors import check_at_least, check_odd
+from worldmodel.layers.action import ActionEncoder
+from worldmodel.layers.codec import FrameCodec, PatchCodec, StridedConvCodec
+from worldmodel.layers.recurrent import LayerOutput, RecurrentLayer, zeros
+from worldmodel.layers.st_lstm import decoupling
+from worldmodel.model import ModelConfig, State, WorldModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackConfig(ModelConfig, ABC):
+    """Options of every recurrent stack.
+
+    Attributes:
+        layers: Recurrent layers L.
+        hidden: Channels of every layer.
+        kernel: Side of the kernels; odd.
+        patch: Side of the space-to-depth patches in pixels; None for strided convolutions
+            (the published action-conditioned PredRNN-V2).
+        residual: Patches: predict the change of the frame. Strided convolutions: add the
+            encoder's maps to the decoder's.
+    """
+
+    layers: int = 4
+    hidden: int = 64
+    kernel: int = 5
+    patch: int | None = 4
+    residual: bool = False
+
+    def __post_init__(self) -> None:
+        check_at_least(1, self, "layers", "hidden")
+        check_odd(self, "kernel")
+
+    @abstractmethod
+    def cells(self, codec: FrameCodec, action_features: int | None) -> Sequence[RecurrentLayer]:
+        """The layers, from the bottom, on the codec's grid; no actions if the features are None."""
+
+    def codec(self, frame_shape: tuple[int, int, int]) -> FrameCodec:
+        """How frames (C, H, W) enter and leave the stack.
+
+        Raises:
+            InputError: The patch, or 4 for strided convolutions, does not divide the frame.
+        """
+        if self.patch is None:
+            return StridedConvCodec(
+                frame_shape, self.hidden, kernel=self.kernel, residual=self.residual
+            )
+        return PatchCodec(frame_shape, self.hidden, patch=self.patch, residual=self.residual)
+
+    def adapter(self) -> nn.Module | None:
+        """W_decouple of `worldmodel.layers.st_lstm.decoupling`, if it is trained with that term."""
+        return None
+
+
+Options = TypeVar("Options", bound=StackConfig)
+
+
+class RecurrentStack(WorldModel, ABC, Generic[Options]):
+    """Recurrent layers between a frame encoder and a frame decoder.
+
+    The state holds `{name}{l}` for every entry of layer l's own state and the entries of the flow
+    that returns to the bottom layer.
+
+    Args:
+        frame_shape: (C, H, W) in pixels.
+        action_dim: Width A of an action; 0 for an action-free model.
+        config: Options.
+
+    Raises:
+        InputError: The patch, or 4 for strided convolutions, does not divide the frame.
+    """
+
+    def __init__(self, frame_shape: tuple[int, int, int], action_dim: int, config: Options) -> None:
+        super().__init__()
+        self.frame_shape, self.action_dim, self._config = frame_shape, action_dim, config
+        self.codec = config.codec(frame_shape)
+        self.actions = ActionEncoder(self.codec, action_dim) if action_dim else None
+        cells = config.cells(self.codec, self.actions.features if self.actions else None)
+        self.cells = nn.ModuleList(cells)
+        self.adapter = config.adapter()
+        self._own = [tuple(cell.own) for cell in cells]
+        self._flow = {name: shape for cell in cells for name, shape in cell.flow.items()}
+
+    @property
+    def config(self) -> Options:
+        """See `WorldModel.config`."""
+        return self._config
+
+    def initial_state(self, batch: int, device: torch.device | str | None = None) -> State:
+        """See `WorldModel.initial_state`."""
+        device = self.device if device is None else device
+        entries = zeros(self._flow, batch, device, self.dtype)
+        for layer, cell in enumerate(self.cells):
+            assert isinstance(cell, RecurrentLayer)
+            own = cell.initial(batch, device, self.dtype)
+            entries.update({f"{name}{layer}": value for name, value in own.items()})
+        return State(entries, batch_size=[batch])
+
+    def step(self, frame: Tensor, action: Tensor, state: State) -> tuple[Tensor, State]:
+        """See `WorldModel.step`."""
+        frame, state, _ = self._step(frame, action, state)
+        return frame, state
+
+    def training_step(
+        self, frame: Tensor, action: Tensor, state: State, target: Tensor
+    ) -> tuple[Tensor, State, dict[str, Tensor]]:
+        """`step` and, with an adapter, the term `decoupling` averaged over the layers."""
+        frame, state, outputs = self._step(frame, action, state)
+        if self.adapter is None:
+            return frame, state, {}
+        gains = [output.increments for output in outputs if output.increments is not None]
+        terms = [decoupling(self.adapter, *pair) for pair in gains]
+        return frame, state, {"decoupling": torch.stack(terms).mean()}
+
+    def latent(self, state: State) -> Tensor:
+        """The top layer's hidden state. Shape (B, features, h, w)."""
+        return state[f"hidden{len(self.cells) - 1}"]
+
+    def _step(
+        self, frame: Tensor, action: Tensor, state: State
+    ) -> tuple[Tensor, State, list[LayerOutput]]:
+        x, skips = self.codec.encode(frame)
+        features = self.actions(action) if self.actions else None
+        flow = {name: state[name] for name in self._flow}
+        entries: dict[str, Tensor] = {}
+        outputs: list[LayerOutput] = []
+        for layer, (cell, names) in enumerate(zip(self.cells, self._own, strict=True)):
+            own = {name: state[f"{name}{layer}"] for name in names}
+            output = cell(x, own, flow, features)
+            x, flow = output.output, {**flow, **output.flow}
+            entries.update({f"{name}{layer}": value for name, value in output.own.items()})
+            outputs.append(output)
+        entries.update({name: flow[name] for name in self._flow})
+        return self.codec.decode(x, skips), State(entries, batch_size=state.batch_size), outputs
