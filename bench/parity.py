@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,14 +21,19 @@ from torch import Tensor
 from worldmodel.clip import Clip
 from worldmodel.errors import InputError
 from worldmodel.layers.patches import PatchOrder, depth_to_space, space_to_depth
-from worldmodel.model import WorldModel
-from worldmodel.models.published import predrnn_from_published, predrnn_name
+from worldmodel.model import ModelConfig, WorldModel
+from worldmodel.models.predrnn import PredRNNConfig
+from worldmodel.models.published.predrnn import PREDRNN
+from worldmodel.models.published.translation import Translation, load_published
 from worldmodel.rollout import unroll
 from worldmodel.training.curriculum import Curriculum, ReverseScheduledSampling, ScheduledSampling
 from worldmodel.training.objective import mean_squared_error, training_loss
 
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 Arrays = dict[str, np.ndarray]
+
+TRANSLATIONS = {".conv_m.": PREDRNN}
+"""By a part of a weight's name that no architecture further down has."""
 
 
 class Comparison(NamedTuple):
@@ -66,24 +72,32 @@ def compare(path: Path) -> list[Comparison]:
         return list(_patch_orders(arrays))
     if "iterations" in arrays:
         return list(_schedules(arrays, config))
-    if "predrnn" not in str(config.get("model", "")) or "thuml/predrnn" not in config["repo"]:
-        raise InputError(
-            f"{path}: no architecture for model {config.get('model')!r}; known: predrnn"
-        )
+    translation = _translation(path, arrays)
     return [
         comparison
         for dtype in (torch.float32, torch.float64)
-        for comparison in _predrnn(arrays, config, dtype)
+        for comparison in _model(arrays, config, translation, dtype)
     ]
 
 
-def _predrnn(arrays: Arrays, config: dict[str, Any], dtype: torch.dtype) -> Iterator[Comparison]:
+def _translation(path: Path, arrays: Arrays) -> Translation:
+    for mark, translation in TRANSLATIONS.items():
+        if any(mark in name for name in arrays):
+            return translation
+    raise InputError(f"{path}: no weights of a known architecture; it holds {sorted(arrays)[:5]}")
+
+
+def _model(
+    arrays: Arrays, config: dict[str, Any], translation: Translation, dtype: torch.dtype
+) -> Iterator[Comparison]:
     weights = {
         name.removeprefix("w/"): torch.from_numpy(value)
         for name, value in arrays.items()
         if name.startswith("w/")
     }
-    model = predrnn_from_published(config, weights).to(dtype)
+    frame_shape = (config["img_channel"], config["img_height"], config["img_width"])
+    options = _with_traceless(translation.config(weights, frame_shape), config)
+    model = load_published(translation, options, frame_shape, weights).train().to(dtype)
     clip, patch = _clip(arrays, config, dtype), config["patch_size"]
     mask = _sampling_mask(arrays["in/mask_bt"], clip.frames.shape[1])
     predictions, terms = unroll(model, clip, mask)
@@ -101,9 +115,16 @@ def _predrnn(arrays: Arrays, config: dict[str, Any], dtype: torch.dtype) -> Iter
             yield Comparison(
                 prefix + name, relative_error(value, arrays[prefix + name]), TOLERANCE[dtype]
             )
-    yield from _gradient_norms(model, loss, arrays)
+    yield from _gradient_norms(model, loss, arrays, translation)
     if dtype == torch.float32:
         yield from _test_pass(model, clip, config, arrays)
+
+
+def _with_traceless(options: ModelConfig, config: dict[str, Any]) -> ModelConfig:
+    """The options that leave no trace in the weights, from the published configuration."""
+    if isinstance(options, PredRNNConfig) and options.patch is None:
+        return replace(options, residual=bool(config["res_on_conv"]))
+    return options
 
 
 def _test_pass(
@@ -120,16 +141,20 @@ def _test_pass(
     yield Comparison("out/frames_test", error, TOLERANCE[torch.float32])
 
 
-def _gradient_norms(model: WorldModel, loss: Tensor, arrays: Arrays) -> Iterator[Comparison]:
+def _gradient_norms(
+    model: WorldModel, loss: Tensor, arrays: Arrays, translation: Translation
+) -> Iterator[Comparison]:
     """Norms of the reference were taken in float32 runs, whatever their stored type."""
     loss.backward()
-    gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
+    parameters = dict(model.named_parameters())
     for name, reference in arrays.items():
         if not name.startswith("gradnorm/"):
             continue
-        gradient = gradients[predrnn_name(name.removeprefix("gradnorm/"))]
+        published = name.removeprefix("gradnorm/")
+        entry = translation.entry(published, torch.from_numpy(arrays[f"w/{published}"]))
+        gradient = None if entry is None else parameters[entry[0]].grad
         norm = torch.zeros(()) if gradient is None else gradient.norm()
-        label = f"{name} ({str(norm.dtype).removeprefix('torch.')})"
+        label = f"{name} ({str(loss.dtype).removeprefix('torch.')})"
         yield Comparison(label, relative_error(norm, reference), TOLERANCE[torch.float32])
 
 

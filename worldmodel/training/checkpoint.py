@@ -18,7 +18,7 @@ from torch import Tensor
 from worldmodel.errors import InputError
 from worldmodel.model import ModelConfig, WorldModel
 from worldmodel.models.architectures import ARCHITECTURES
-from worldmodel.models.published import load_by_name
+from worldmodel.models.published.translation import load_by_name
 
 PRETRAINED = Path(__file__).parent.parent / "pretrained"
 """Folder of the checkpoints that ship with the package."""

@@ -1,0 +1,1 @@
+"""Weights that were trained with the authors' own code, or with OpenSTL."""
