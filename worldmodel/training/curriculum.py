@@ -5,12 +5,20 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple, final
+from typing import Literal, NamedTuple, final, get_args
 
 import torch
 from torch import Tensor
 
 from worldmodel.errors import InputError, check_at_least
+
+Curve = Literal["linear", "exponential", "sigmoid"]
+"""How the context's chance of a recorded frame rises (PredRNN-V2, section 4.3)."""
+
+Strategy = Literal["first", "second"]
+"""How reverse and original scheduled sampling combine (PredRNN-V2, figure 5 and table 4)."""
+
+_CONTEXT_START: dict[Strategy, float] = {"first": 0.0, "second": 0.5}
 
 
 class Probabilities(NamedTuple):
@@ -77,20 +85,35 @@ class ScheduledSampling(Curriculum):
 class ReverseScheduledSampling(Curriculum):
     """Reverse scheduled sampling of the context with scheduled sampling of the forecast.
 
-    The schedule of the authors' code (PredRNN-V2, section 4.3, second strategy, exponential
-    increase): both chances are 0.5 up to `start`; then the context's rises to 1 exponentially and
-    the forecast's falls to 0 linearly until `stop`. The defaults are theirs for Moving MNIST and
-    BAIR; for KTH they take 5000, 50000 and 2000.
+    PredRNN-V2, section 4.3: the context's chance (epsilon) rises to 1 along a curve while the
+    forecast's (eta) falls to 0 linearly. The first strategy starts them at 0 and 1; the second
+    starts both at 0.5, so that encoder and forecaster are trained alike at first. As in the
+    authors' code, which has the second with the exponential, the chances rest before `start` and
+    are final from `stop`, however far the curve has come; the paper's iterations k are the steps
+    since `start`.
 
     Attributes:
         start: First step of the change.
         stop: Step from which the chances are 1 and 0.
-        alpha: Time constant of the exponential increase, in steps.
+        alpha: Increasing factor alpha_e of the exponential or alpha_s of the sigmoid, in steps.
+            The linear increase does not use it: its alpha_l follows from reaching 1 at `stop`.
+        beta: Starting point beta_s of the sigmoid, in steps since `start`, where it is halfway;
+            None for the middle between `start` and `stop`.
+        curve: Form of the context's increase.
+        strategy: Chances of context and forecast up to `start`: 0 and 1 in the first, 0.5 and 0.5
+            in the second.
+
+    Raises:
+        InputError: A number is out of range, the curve or strategy is unknown, or a curve that is
+            no sigmoid has a starting point.
     """
 
     start: int = 25_000
     stop: int = 50_000
     alpha: float = 2_500.0
+    beta: float | None = None
+    curve: Curve = "exponential"
+    strategy: Strategy = "second"
 
     def __post_init__(self) -> None:
         check_at_least(0, self, "start")
@@ -99,13 +122,68 @@ class ReverseScheduledSampling(Curriculum):
             raise InputError(
                 f"ReverseScheduledSampling.alpha: expected more than 0, got {self.alpha}"
             )
+        self._check_choice("curve", get_args(Curve))
+        self._check_choice("strategy", get_args(Strategy))
+        self._check_beta()
+
+    def _check_choice(self, name: str, available: tuple[str, ...]) -> None:
+        value = getattr(self, name)
+        if value not in available:
+            raise InputError(
+                f"ReverseScheduledSampling.{name}: expected one of {', '.join(available)}, "
+                f"got {value}"
+            )
+
+    def _check_beta(self) -> None:
+        if self.beta is None:
+            return
+        if self.curve != "sigmoid":
+            raise InputError(
+                "ReverseScheduledSampling.beta: expected none, only a sigmoid increase has a "
+                f"starting point; got {self.beta} with curve {self.curve}"
+            )
+        if not 0 < self.beta <= self.stop - self.start:
+            raise InputError(
+                "ReverseScheduledSampling.beta: expected more than 0 and at most stop - start = "
+                f"{self.stop - self.start}, got {self.beta}"
+            )
 
     def probabilities(self, step: int) -> Probabilities:
         """See `Curriculum.probabilities`."""
+        context = _CONTEXT_START[self.strategy]
+        forecast = 1.0 - context
         if step < self.start:
-            return Probabilities(0.5, 0.5)
+            return Probabilities(context, forecast)
         if step >= self.stop:
             return Probabilities(1.0, 0.0)
-        since = step - self.start
-        context = 1.0 - 0.5 * math.exp(-since / self.alpha)
-        return Probabilities(context, 0.5 - 0.5 * since / (self.stop - self.start))
+        k = step - self.start
+        return Probabilities(
+            1.0 - (1.0 - context) * self._remaining(k),
+            forecast - forecast * k / (self.stop - self.start),
+        )
+
+    def _remaining(self, k: int) -> float:
+        """Share of the context's increase that is still to come after k steps of change."""
+        span = self.stop - self.start
+        match self.curve:
+            case "linear":
+                return 1.0 - k / span
+            case "exponential":
+                return math.exp(-k / self.alpha)
+            case "sigmoid":
+                beta = span / 2 if self.beta is None else self.beta
+                # 1 / (1 + exp((k - beta) / alpha)), but exp could overflow
+                return 0.5 - 0.5 * math.tanh((k - beta) / (2.0 * self.alpha))
+
+
+PREDRNN = ScheduledSampling(rate=2e-5, stop=50_000)
+"""Schedule of the authors' code for PredRNN on Moving MNIST and KTH."""
+
+MOVING_MNIST = ReverseScheduledSampling(start=25_000, stop=50_000, alpha=2_500.0)
+"""Schedule of the authors' code for PredRNN-V2 on Moving MNIST."""
+
+BAIR = MOVING_MNIST
+"""Schedule of the authors' code for PredRNN and PredRNN-V2 with actions, on BAIR."""
+
+KTH = ReverseScheduledSampling(start=5_000, stop=50_000, alpha=2_000.0)
+"""Schedule of the authors' code for PredRNN-V2 on KTH."""
