@@ -1,0 +1,164 @@
+"""Weights from other people's files: what is read, and what is refused."""
+
+import pickle
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.fabric.utilities.data import AttributeDict
+from safetensors.torch import save_file
+from torch import Tensor
+
+from worldmodel.errors import InputError
+from worldmodel.models.predrnn import PredRNN
+from worldmodel.models.published.state_dict import read_state_dict
+from worldmodel.models.published.weights import import_weights
+
+FRAME_SHAPE = (1, 8, 12)
+
+
+def predrnn_weights(layers: int = 2, hidden: int = 4, patch: int = 2) -> dict[str, Tensor]:
+    """What a published PredRNN-V2 with 3x3 kernels stores."""
+    weights = {
+        "adapter.weight": torch.randn(hidden, hidden, 1, 1),
+        "conv_last.weight": torch.randn(patch**2, hidden, 1, 1),
+    }
+    for layer in range(layers):
+        inputs = hidden if layer else patch**2
+        for name, outputs, channels in (
+            ("x", 7, inputs),
+            ("h", 4, hidden),
+            ("m", 3, hidden),
+            ("o", 1, 2 * hidden),
+        ):
+            shape = (outputs * hidden, channels, 3, 3)
+            weights[f"cell_list.{layer}.conv_{name}.0.weight"] = torch.randn(shape)
+        weights[f"cell_list.{layer}.conv_last.weight"] = torch.randn(hidden, 2 * hidden, 1, 1)
+    return weights
+
+
+WRAPPINGS: dict[str, Callable[[dict[str, Tensor]], Any]] = {
+    "plain": lambda weights: weights,
+    "thuml": lambda weights: {"net_param": weights},
+    "data parallel": lambda weights: {f"module.{name}": value for name, value in weights.items()},
+    "lightning": lambda weights: {
+        "state_dict": {f"model.{name}": value for name, value in weights.items()},
+        "hyper_parameters": AttributeDict(lr=1e-3, args=Namespace(method="PredRNN")),
+        "optimizer_states": [{"state": {}, "param_groups": [{"lr": 1e-3}]}],
+        "epoch": 200,
+    },
+}
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+def test_every_layout_gives_the_same_weights(wrapping: str, tmp_path: Path) -> None:
+    weights = predrnn_weights()
+    torch.save(WRAPPINGS[wrapping](weights), tmp_path / "weights.ckpt")
+    read = read_state_dict(tmp_path / "weights.ckpt")
+    assert set(read) == set(weights)
+    assert all(torch.equal(read[name], weights[name]) for name in weights)
+
+
+def test_safetensors_are_read(tmp_path: Path) -> None:
+    weights = predrnn_weights()
+    save_file(weights, tmp_path / "weights.safetensors")
+    assert set(read_state_dict(tmp_path / "weights.safetensors")) == set(weights)
+
+
+def test_sizes_come_from_the_shapes(tmp_path: Path) -> None:
+    torch.save({"net_param": predrnn_weights(3, 6, 4)}, tmp_path / "weights.pth")
+    model = import_weights(tmp_path / "weights.pth", "PredRNN", (1, 16, 8))
+    assert isinstance(model, PredRNN)
+    config = model.config
+    assert (config.layers, config.hidden, config.kernel, config.patch) == (3, 6, 3, 4)
+    assert config.memory_decoupling
+    assert not config.layer_norm
+
+
+class Evil:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (exec, ("import pathlib; pathlib.Path('executed').touch()",))
+
+
+def test_nothing_in_a_file_is_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"net_param": predrnn_weights(), "more": Evil()}, tmp_path / "evil.pth")
+    with pytest.raises(InputError, match=r"loading would run .*exec"):
+        read_state_dict(tmp_path / "evil.pth")
+    (tmp_path / "evil.pkl").write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(InputError, match=r"evil\.pkl"):
+        read_state_dict(tmp_path / "evil.pkl")
+    assert not (tmp_path / "executed").exists()
+
+
+def damaged(path: Path) -> None:
+    torch.save(predrnn_weights(), path)
+    path.write_bytes(path.read_bytes()[:-500])
+
+
+def infinite(path: Path) -> None:
+    weights = predrnn_weights()
+    weights["conv_last.weight"][0] = torch.nan
+    torch.save(weights, path)
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda path: None, "no such file"),
+        (damaged, "damaged"),
+        (infinite, r"not a finite number in conv_last\.weight"),
+        (lambda path: path.write_bytes(b""), "weights.pth: damaged"),
+        (lambda path: path.write_text("hello"), "weights.pth: damaged"),
+        (lambda path: torch.save([1, 2], path), "expected a state dict, got list"),
+        (lambda path: torch.save({}, path), "nothing at all"),
+        (lambda path: torch.save({"epoch": 3}, path), "entries that are none: epoch"),
+    ],
+)
+def test_unreadable_files_are_named(
+    write: Callable[[Path], object], message: str, tmp_path: Path
+) -> None:
+    write(tmp_path / "weights.pth")
+    with pytest.raises(InputError, match=message):
+        read_state_dict(tmp_path / "weights.pth")
+
+
+def changed(**changes: Tensor | None) -> dict[str, Tensor]:
+    weights: dict[str, Tensor | None] = {**predrnn_weights()}
+    weights.update({name.replace("__", "."): value for name, value in changes.items()})
+    return {name: value for name, value in weights.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (changed(conv_last__weight=None), r"missing codec\.output\.weight"),
+        (changed(surplus__weight=torch.zeros(2)), r"unknown surplus\.weight"),
+        (
+            changed(conv_last__weight=torch.zeros(4, 5, 1, 1)),
+            r"conv_last\.weight .* has shape \(4, 5, 1, 1\), expected \(4, 4, 1, 1\)",
+        ),
+        (changed(cell_list__0__conv_x__0__weight=None), "missing cell_list.0.conv_x.0.weight"),
+        (
+            changed(cell_list__0__conv_x__0__weight=torch.zeros(28, 3, 3, 3)),
+            "3 channels is no square number of pixels",
+        ),
+    ],
+)
+def test_wrong_weights_are_named(weights: dict[str, Tensor], message: str, tmp_path: Path) -> None:
+    torch.save(weights, tmp_path / "weights.pth")
+    with pytest.raises(InputError, match=message):
+        import_weights(tmp_path / "weights.pth", "PredRNN", FRAME_SHAPE)
+
+
+def test_an_unknown_architecture_or_option_is_named(tmp_path: Path) -> None:
+    torch.save(predrnn_weights(), tmp_path / "weights.pth")
+    with pytest.raises(InputError, match=r"'PredNet' is unknown; available: .*PredRNN"):
+        import_weights(tmp_path / "weights.pth", "PredNet", FRAME_SHAPE)
+    with pytest.raises(InputError, match="no option forget_bais; did you mean forget_bias"):
+        import_weights(tmp_path / "weights.pth", "PredRNN", FRAME_SHAPE, {"forget_bais": 0.0})
+    with pytest.raises(InputError, match=r"2 does not divide .* \(7, 12\)"):
+        import_weights(tmp_path / "weights.pth", "PredRNN", (1, 7, 12))

@@ -1,0 +1,86 @@
+"""Every architecture whose published weights can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from worldmodel.errors import InputError
+from worldmodel.model import ModelConfig, WorldModel
+from worldmodel.models.published.predrnn import PREDRNN
+from worldmodel.models.published.state_dict import read_state_dict
+from worldmodel.models.published.translation import (
+    FrameShape,
+    Translation,
+    Weights,
+    load_published,
+)
+
+TRANSLATIONS: dict[str, Translation] = {
+    "PredRNN": PREDRNN,
+}
+"""By architecture."""
+
+_MARKS = {
+    "PredRNN": "cell_list.0.conv_m.0.weight",
+}
+"""A name that the weights of an architecture hold and those of the later ones here do not."""
+
+
+def recognised(weights: Weights) -> str | None:
+    """The architecture that such names belong to, if it is one of these."""
+    return next((kind for kind, mark in _MARKS.items() if mark in weights), None)
+
+
+def import_weights(
+    path: Path | str,
+    architecture: str,
+    frame_shape: FrameShape,
+    options: Mapping[str, Any] | None = None,
+) -> WorldModel:
+    """A model with the weights of a published file, in evaluation mode.
+
+    Reads the files of the thuml repositories, of MoDeRNN and of OpenSTL; executes nothing in them.
+
+    Args:
+        path: `.pth`, `.pt`, `.ckpt` or `.safetensors`.
+        architecture: A key of `TRANSLATIONS`.
+        frame_shape: (C, H, W) of the frames the weights were trained on, in pixels.
+        options: Options that leave no trace in the weights, such as the legacy forward of OpenSTL
+            v0.3; all others are inferred.
+
+    Raises:
+        InputError: The file cannot be read, holds another architecture, or weights are missing,
+            superfluous or mis-shaped; each is named.
+    """
+    if architecture not in TRANSLATIONS:
+        raise InputError(
+            f"architecture {architecture!r} is unknown; available: {', '.join(TRANSLATIONS)}"
+        )
+    weights = read_state_dict(path)
+    found = recognised(weights)
+    if found not in (None, architecture):
+        raise InputError(f"{path}: expected weights of {architecture}, these are of {found}")
+    translation = TRANSLATIONS[architecture]
+    config = with_options(translation.config(weights, frame_shape), options or {})
+    return load_published(translation, config, frame_shape, weights)
+
+
+def with_options(config: ModelConfig, options: Mapping[str, Any]) -> ModelConfig:
+    """The configuration with these options instead of its own.
+
+    Raises:
+        InputError: There is no such option; names the nearest.
+    """
+    known = [field.name for field in fields(config)]  # pyright: ignore[reportArgumentType]
+    for name in options:
+        if name not in known:
+            near = (get_close_matches(name, known, 1) or known)[0]
+            raise InputError(
+                f"{type(config).__name__} has no option {name}; did you mean {near}? "
+                f"available: {', '.join(known)}"
+            )
+    return replace(config, **options)  # pyright: ignore[reportArgumentType]
