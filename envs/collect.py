@@ -128,11 +128,10 @@ def record(config: CollectConfig, index: int) -> Recording:
     explorer = (seek if contact else wander)(tabletop, random)
     frames, hands, objects = [tabletop.render()], [_hand(tabletop)], [tabletop.object]
     actions = []
-    for action in islice(explorer, config.frames - 1):
-        if config.planar:
-            action[2:] = 0.0, 0.0, 1.0
+    for intended in islice(explorer, config.frames - 1):
+        action = intended[: _width(config)]
         tabletop.control(action)
-        actions.append(action[: _width(config)])
+        actions.append(action)
         frames.append(tabletop.render())
         hands.append(_hand(tabletop))
         objects.append(tabletop.object)

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from worldmodel.envs.tabletop import ACTION_NAMES
 from worldmodel.envs.tasks import TabletopTask
 from worldmodel.planners.costs import Cost
 from worldmodel.planners.planner import Objective
@@ -50,7 +49,7 @@ class SimulatorForesight:
         with self._present():
             frames = []
             for action in actions[0].numpy():
-                self._control(action)
+                self._task.tabletop.control(action)
                 frames.append(self._frame())
         return torch.stack(frames)[None]
 
@@ -64,7 +63,7 @@ class SimulatorForesight:
         for t in range(horizon):
             for n, action in enumerate(actions[:, t].numpy()):
                 self._task.restore_state(states[n])
-                self._control(action)
+                self._task.tabletop.control(action)
                 states[n] = self._task.save_state()
                 if cost.sees(t, horizon):
                     frames[n] = self._frame()
@@ -79,10 +78,6 @@ class SimulatorForesight:
             yield state
         finally:
             self._task.restore_state(state)
-
-    def _control(self, action: np.ndarray) -> None:
-        planar = len(action) < len(ACTION_NAMES)
-        self._task.tabletop.control(np.array([*action, 0.0, 0.0, 1.0]) if planar else action)
 
     def _frame(self) -> Tensor:
         return as_frame(self._task.tabletop.render())

@@ -20,6 +20,8 @@ from worldmodel.errors import InputError
 ACTION_NAMES = ("dx", "dy", "dz", "dyaw", "gripper")
 """Displacement of the hand along the table, turn about the vertical; > 0 closes, < 0 opens."""
 
+_CLOSED = (0.0, 0.0, 0.0, 0.0, 1.0)
+
 SCALE = np.array([0.03, 0.03, 0.02, 0.3])
 """What 1 means for dx, dy, dz in metres and dyaw in radians, per control step."""
 
@@ -124,9 +126,10 @@ class Tabletop:
         """Move the hand's target and simulate one control step.
 
         Args:
-            action: dx, dy, dz, dyaw, gripper in [-1, 1], clipped. Shape (5,).
+            action: dx, dy, dz, dyaw, gripper in [-1, 1], clipped, shape (5,); or dx, dy alone,
+                shape (2,), with the gripper closed.
         """
-        action = np.clip(action, -1.0, 1.0)
+        action = np.clip([*action, *_CLOSED[len(action) :]], -1.0, 1.0)
         before = self._data.ctrl.copy()
         self._target[:4] = np.clip(self._target[:4] + action[:4] * SCALE, LOWEST, HIGHEST)
         if action[4]:

@@ -202,8 +202,7 @@ class TabletopTask(gym.Env[np.ndarray, np.ndarray]):
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Take one control step; action shape (A,) in [-1, 1]."""
-        command = np.array([*action, 0.0, 0.0, 1.0]) if self._planar else np.asarray(action)
-        self.tabletop.control(command)
+        self.tabletop.control(action)
         info = self._info()
         return self.tabletop.render(), -info["distance"], False, False, info
 
