@@ -1,5 +1,9 @@
 """The one exception for what a user can mend: a wrong path, file, shape, unit or option."""
 
+from __future__ import annotations
+
+from typing import get_args
+
 
 class InputError(ValueError):
     """Bad input, told in one sentence: what was expected, what came, what is available.
@@ -20,6 +24,19 @@ def check_at_least(least: float, options: object, *names: str) -> None:
             raise InputError(
                 f"{type(options).__name__}.{name}: expected at least {least:g}, got {value}"
             )
+
+
+def check_one_of(options: object, name: str, choices: object) -> None:
+    """Refuse an option that is none of the values of a `Literal`.
+
+    Raises:
+        InputError: Names the option, its values and what it is.
+    """
+    value, known = getattr(options, name), get_args(choices)
+    if value not in known:
+        raise InputError(
+            f"{type(options).__name__}.{name}: expected one of {', '.join(known)}, got {value}"
+        )
 
 
 def check_odd(options: object, *names: str) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, final, get_args
+from typing import Literal, NamedTuple, final
 
 import torch
 from torch import Tensor
 
-from worldmodel.errors import InputError, check_at_least
+from worldmodel.errors import InputError, check_at_least, check_one_of
 
 Curve = Literal["linear", "exponential", "sigmoid"]
 """How the context's chance of a recorded frame rises (PredRNN-V2, section 4.3)."""
@@ -122,17 +122,9 @@ class ReverseScheduledSampling(Curriculum):
             raise InputError(
                 f"ReverseScheduledSampling.alpha: expected more than 0, got {self.alpha}"
             )
-        self._check_choice("curve", get_args(Curve))
-        self._check_choice("strategy", get_args(Strategy))
+        check_one_of(self, "curve", Curve)
+        check_one_of(self, "strategy", Strategy)
         self._check_beta()
-
-    def _check_choice(self, name: str, available: tuple[str, ...]) -> None:
-        value = getattr(self, name)
-        if value not in available:
-            raise InputError(
-                f"ReverseScheduledSampling.{name}: expected one of {', '.join(available)}, "
-                f"got {value}"
-            )
 
     def _check_beta(self) -> None:
         if self.beta is None:
