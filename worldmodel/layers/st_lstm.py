@@ -17,7 +17,8 @@ from worldmodel.layers.recurrent import LayerOutput, RecurrentLayer
 class STLSTMCell(RecurrentLayer):
     """One ST-LSTM (PredRNN, equation 4), with the output gate of the authors' code.
 
-    Its own state is `hidden` and `cell`; the flow is the spatiotemporal `memory`.
+    Its own state is `hidden` and `cell`; the flow is the spatiotemporal `memory`. A cell that does
+    not read the flow has nothing to forget in it: its memory is what enters, i' . g'.
 
     Args:
         inputs: Channels of the input.
@@ -28,6 +29,8 @@ class STLSTMCell(RecurrentLayer):
         bias: Convolutions have a bias.
         forget_bias: Added before the sigmoid of both forget gates.
         action_features: Channels of the action's features; None for an action-free cell.
+        reads_memory: The memory of the layer below, or for the bottom layer that of the top layer
+            at the previous step, enters this cell.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class STLSTMCell(RecurrentLayer):
         bias: bool,
         forget_bias: float,
         action_features: int | None,
+        reads_memory: bool = True,
     ) -> None:
         super().__init__()
         self.own = {"hidden": (hidden, *grid), "cell": (hidden, *grid)}
@@ -51,9 +55,9 @@ class STLSTMCell(RecurrentLayer):
             norm = layer_norm(outputs, grid, wanted=normalise)
             return convolution(channels, outputs, kernel, norm, bias=bias)
 
-        self.conv_x = conv(inputs, 7 * hidden)
+        self.conv_x = conv(inputs, (7 if reads_memory else 6) * hidden)
         self.conv_h = conv(hidden, 4 * hidden)
-        self.conv_m = conv(hidden, 3 * hidden)
+        self.conv_m = conv(hidden, 3 * hidden) if reads_memory else None
         self.conv_o = conv(2 * hidden, hidden)
         self.conv_last = nn.Conv2d(2 * hidden, hidden, 1, bias=bias)
         self.modulation = None
@@ -69,15 +73,12 @@ class STLSTMCell(RecurrentLayer):
         action: ActionFeatures | None,
     ) -> LayerOutput:
         """See `RecurrentLayer.forward`."""
-        i_x, f_x, g_x, i_xm, f_xm, g_xm, o_x = self.conv_x(x).split(self.hidden, dim=1)
+        i_x, f_x, g_x, *memory_x, o_x = self.conv_x(x).split(self.hidden, dim=1)
         path = modulated(self.conv_h(own["hidden"]), self.modulation, action)
         i_h, f_h, g_h, o_h = path.split(self.hidden, dim=1)
-        i_m, f_m, g_m = self.conv_m(flow["memory"]).split(self.hidden, dim=1)
-
         cell_increment = torch.sigmoid(i_x + i_h) * torch.tanh(g_x + g_h)
         cell = torch.sigmoid(f_x + f_h + self.forget_bias) * own["cell"] + cell_increment
-        memory_increment = torch.sigmoid(i_xm + i_m) * torch.tanh(g_xm + g_m)
-        memory = torch.sigmoid(f_xm + f_m + self.forget_bias) * flow["memory"] + memory_increment
+        memory, memory_increment = self._memory(memory_x, flow["memory"])
 
         both = torch.cat((cell, memory), dim=1)
         gate = torch.sigmoid(o_x + o_h + self.conv_o(both))
@@ -89,6 +90,17 @@ class STLSTMCell(RecurrentLayer):
             gate,
             (cell_increment, memory_increment),
         )
+
+    def _memory(self, x: list[Tensor], memory: Tensor) -> tuple[Tensor, Tensor]:
+        """The new memory and its increment, from the input's share of the gates and the old one."""
+        if self.conv_m is None:
+            i, g = x
+            increment = torch.sigmoid(i) * torch.tanh(g)
+            return increment, increment
+        i_x, f_x, g_x = x
+        i_m, f_m, g_m = self.conv_m(memory).split(self.hidden, dim=1)
+        increment = torch.sigmoid(i_x + i_m) * torch.tanh(g_x + g_m)
+        return torch.sigmoid(f_x + f_m + self.forget_bias) * memory + increment, increment
 
 
 def decoupling(adapter: nn.Module, cell_increment: Tensor, memory_increment: Tensor) -> Tensor:
