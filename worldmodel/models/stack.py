@@ -18,9 +18,29 @@ from worldmodel.layers.st_lstm import decoupling
 from worldmodel.model import ModelConfig, State, WorldModel
 
 
+class StackParts(ModelConfig, ABC):
+    """What a `RecurrentStack` is built from."""
+
+    @abstractmethod
+    def codec(self, frame_shape: tuple[int, int, int]) -> FrameCodec:
+        """How frames (C, H, W) enter and leave the stack.
+
+        Raises:
+            InputError: The frame does not fit.
+        """
+
+    @abstractmethod
+    def cells(self, codec: FrameCodec, action_features: int | None) -> Sequence[RecurrentLayer]:
+        """The layers, from the bottom, on the codec's grid; no actions if the features are None."""
+
+    def adapter(self) -> nn.Module | None:
+        """W_decouple of `worldmodel.layers.st_lstm.decoupling`, if it is trained with that term."""
+        return None
+
+
 @dataclass(frozen=True, kw_only=True)
-class StackConfig(ModelConfig, ABC):
-    """Options of every recurrent stack.
+class StackConfig(StackParts, ABC):
+    """Options that recurrent stacks of one cell share.
 
     Attributes:
         layers: Recurrent layers L.
@@ -42,12 +62,8 @@ class StackConfig(ModelConfig, ABC):
         check_at_least(1, self, "layers", "hidden")
         check_odd(self, "kernel")
 
-    @abstractmethod
-    def cells(self, codec: FrameCodec, action_features: int | None) -> Sequence[RecurrentLayer]:
-        """The layers, from the bottom, on the codec's grid; no actions if the features are None."""
-
     def codec(self, frame_shape: tuple[int, int, int]) -> FrameCodec:
-        """How frames (C, H, W) enter and leave the stack.
+        """Patches, or strided convolutions; see `StackParts.codec`.
 
         Raises:
             InputError: The patch, or 4 for strided convolutions, does not divide the frame.
@@ -58,12 +74,8 @@ class StackConfig(ModelConfig, ABC):
             )
         return PatchCodec(frame_shape, self.hidden, patch=self.patch, residual=self.residual)
 
-    def adapter(self) -> nn.Module | None:
-        """W_decouple of `worldmodel.layers.st_lstm.decoupling`, if it is trained with that term."""
-        return None
 
-
-Options = TypeVar("Options", bound=StackConfig)
+Options = TypeVar("Options", bound=StackParts)
 
 
 class RecurrentStack(WorldModel, ABC, Generic[Options]):
@@ -78,7 +90,7 @@ class RecurrentStack(WorldModel, ABC, Generic[Options]):
         config: Options.
 
     Raises:
-        InputError: The patch, or 4 for strided convolutions, does not divide the frame.
+        InputError: The frame does not fit the codec or the layers.
     """
 
     def __init__(self, frame_shape: tuple[int, int, int], action_dim: int, config: Options) -> None:
