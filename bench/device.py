@@ -21,7 +21,7 @@ from worldmodel.rollout import begin, imagine, unroll
 FRAME, ACTIONS, LENGTH, CLIPS, CANDIDATES, HORIZON = (3, 64, 64), 2, 12, 8, 40, 8
 CONFIGS: dict[str, ModelConfig] = {
     "PredRNN-V2": PredRNNConfig(layers=3, hidden=40, kernel=3, bias=True, residual=True),
-    "ModeRNN": ModeRNNConfig(layers=3, hidden=48, gate_kernel=1, residual=True),
+    "ModeRNN": ModeRNNConfig(layers=3, hidden=48, kernel=1, residual=True),
 }
 
 

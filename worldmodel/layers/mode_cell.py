@@ -2,28 +2,182 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from worldmodel.layers.action import ActionFeatures, ActionModulation
+from worldmodel.layers.action import ActionFeatures, ActionModulation, modulated
+from worldmodel.layers.recurrent import LayerOutput, RecurrentLayer
+
+
+class StateInteraction(nn.Module, ABC):
+    """How the slot bus and I = [X, H] become N features slot', one per dynamic slot.
+
+    Args:
+        hidden: Channels d_s of the slot bus.
+        width: Channels D of I.
+        slots: Dynamic slots N.
+        slot_width: Channels of slot', for each slot.
+    """
+
+    def __init__(self, hidden: int, width: int, slots: int, slot_width: int) -> None:
+        super().__init__()
+        self.slots, self.slot_width = slots, slot_width
+
+    @abstractmethod
+    def forward(self, both: Tensor, bus: Tensor) -> Tensor:
+        """From I (B, D, h, w) and the bus (B, d_s, h, w) to all slot', (B, N slot_width, h, w)."""
 
 
 @final
-class ModeCell(nn.Module):
+class MultiHeadAttention(StateInteraction):
+    """The slot bus asks and I answers (equation 3).
+
+    Each head is one slot, whose tokens are the positions of the grid.
+    """
+
+    def __init__(self, hidden: int, width: int, slots: int, slot_width: int) -> None:
+        super().__init__(hidden, width, slots, slot_width)
+        self.query = _separable_projection(hidden, slots * slot_width)
+        self.key = _separable_projection(width, slots * slot_width)
+        self.value = _separable_projection(width, slots * slot_width)
+
+    def forward(self, both: Tensor, bus: Tensor) -> Tensor:
+        """See `StateInteraction.forward`."""
+        batch, _, h, w = both.shape
+
+        def heads(features: Tensor) -> Tensor:
+            return features.reshape(batch, self.slots, self.slot_width, h * w).transpose(2, 3)
+
+        attended = _attention(
+            heads(self.query(bus)), heads(self.key(both)), heads(self.value(both))
+        )
+        return attended.transpose(2, 3).reshape(batch, -1, h, w)
+
+
+@final
+class SlotGraph(StateInteraction):
+    """A graph convolution whose nodes are the slots, in place of attention.
+
+    The paper leaves the graph and its features open. Here every slot is joined to every other and
+    carries, at each position, its part of the queries of the slot bus and of the values of I. On
+    that graph the renormalised convolution of Kipf and Welling (ICLR 2017) would make all slots
+    alike; their first-order form (their equation 6), with one matrix for a node and one for the
+    mean of its neighbours, does not. It needs at least two slots.
+    """
+
+    def __init__(self, hidden: int, width: int, slots: int, slot_width: int) -> None:
+        super().__init__(hidden, width, slots, slot_width)
+        self.query = _separable_projection(hidden, slots * slot_width)
+        self.value = _separable_projection(width, slots * slot_width)
+        self.convolution = nn.Conv2d(4 * slot_width, slot_width, 1)
+
+    def forward(self, both: Tensor, bus: Tensor) -> Tensor:
+        """See `StateInteraction.forward`."""
+        parts = (self.query(bus), self.value(both))
+        nodes = torch.cat([part.unflatten(1, (self.slots, -1)) for part in parts], dim=2)
+        neighbours = (nodes.sum(dim=1, keepdim=True) - nodes) / (self.slots - 1)
+        joined = torch.cat((nodes, neighbours), dim=2).flatten(0, 1)
+        return self.convolution(joined).relu().unflatten(0, (-1, self.slots)).flatten(1, 2)
+
+
+@final
+class SlotSplit(StateInteraction):
+    """The values of I, split among the slots: what is left of attention without queries and keys.
+
+    The slot bus then reaches the next step through equation 7 alone.
+    """
+
+    def __init__(self, hidden: int, width: int, slots: int, slot_width: int) -> None:
+        super().__init__(hidden, width, slots, slot_width)
+        self.value = _separable_projection(width, slots * slot_width)
+
+    def forward(self, both: Tensor, bus: Tensor) -> Tensor:
+        """See `StateInteraction.forward`."""
+        return self.value(both)
+
+
+@final
+class SlotBinding(nn.Module):
+    """From bus and I to the dynamic slots (equations 3 and 4).
+
+    Args:
+        interaction: Equation 3.
+        width: Channels D of I and of every slot.
+        per_slot: A feed-forward network for each slot; otherwise one that all slots share.
+    """
+
+    def __init__(self, interaction: StateInteraction, width: int, *, per_slot: bool) -> None:
+        super().__init__()
+        self.interaction = interaction
+        self.slots, self.per_slot, own = interaction.slots, per_slot, interaction.slot_width
+        networks = self.slots if per_slot else 1
+        self.ffn = nn.Conv2d(networks * own, networks * width, 3, padding=1, groups=networks)
+
+    def forward(self, both: Tensor, bus: Tensor) -> Tensor:
+        """Slots (B, N, D, h, w) of I (B, D, h, w) and the bus (B, d_s, h, w)."""
+        features = self.interaction(both, bus)
+        if not self.per_slot:
+            features = features.unflatten(1, (self.slots, -1)).flatten(0, 1)
+        return self.ffn(features).relu().reshape(both.shape[0], self.slots, *both.shape[1:])
+
+
+@final
+class SlotFusion(nn.Module):
+    """From slots and I to the compositional features F (equations 5 and 6).
+
+    Args:
+        width: Channels D of I and of every slot.
+        slots: Dynamic slots N; 0 for I alone.
+        adaptive: Weights learned from I; otherwise all are one.
+        shortcut: I is a part of F, weighted like a slot.
+    """
+
+    def __init__(self, width: int, slots: int, *, adaptive: bool, shortcut: bool) -> None:
+        super().__init__()
+        self.slots, self.shortcut = slots, shortcut
+        self.squeeze, self.importance = None, None
+        if adaptive:
+            self.squeeze = nn.Linear(width, width // 2)
+            self.importance = nn.Linear(width // 2, slots + shortcut)
+
+    def weights(self, both: Tensor) -> Tensor:
+        """Importance of I, if it has a shortcut, then of each slot, in (0, 1]. Shape (B, parts)."""
+        if self.squeeze is None or self.importance is None:
+            return both.new_ones(both.shape[0], self.slots + self.shortcut)
+        pooled = both.mean(dim=(2, 3))
+        return torch.sigmoid(self.importance(self.squeeze(pooled)))  # Eqn. 5.
+
+    def forward(self, both: Tensor, slots: Tensor | None) -> Tensor:
+        """F of I and slots (B, N, D, h, w), None if there are none. F and I: (B, D, h, w)."""
+        weights = self.weights(both)
+        if slots is None:
+            return weights[:, :, None, None] * both
+        fused = torch.einsum("bn,bndhw->bdhw", weights[:, -self.slots :], slots)
+        if self.shortcut:
+            fused = weights[:, :1, None, None] * both + fused
+        return fused  # Eqn. 6.
+
+
+@final
+class ModeCell(RecurrentLayer):
     """One ModeCell (ModeRNN, equations 2 to 7).
 
-    With I = [X, H] of D = inputs + hidden channels, the slot bus asks (Q, D channels) and I answers
-    (K, V); each of the N heads is one dynamic slot of D/N channels, whose tokens are the positions
-    of the grid. An action modulates the hidden state before it enters I.
+    Its own state is `hidden` and the slot `bus`. An action modulates the hidden state before it
+    enters I = [X, H].
 
     Args:
         inputs: Channels d_x of the input state.
         hidden: Channels d_s of hidden state and slot bus.
-        slots: Number N of dynamic slots; divides d_x + d_s.
-        gate_kernel: Side of the kernels W_g, W_i, W_f, W_o (the paper leaves it open).
-        forget_bias: Added before the sigmoid of the forget gate (the paper leaves it open).
+        grid: Height and width (h, w) of the maps.
+        binding: Makes slots of D = inputs + hidden channels; None for a cell without slots.
+        fusion: Joins the slots and I, of D channels too.
+        kernel: Side of the kernels W_g, W_i, W_f, W_o.
+        forget_bias: Added before the sigmoid of the forget gate.
+        learned_initial_bus: Start the bus from a learned Gaussian, otherwise from zeros.
         action_features: Channels of the action's features; None for an action-free cell.
     """
 
@@ -31,62 +185,61 @@ class ModeCell(nn.Module):
         self,
         inputs: int,
         hidden: int,
+        grid: tuple[int, int],
         *,
-        slots: int,
-        gate_kernel: int,
+        binding: SlotBinding | None,
+        fusion: SlotFusion,
+        kernel: int,
         forget_bias: float,
+        learned_initial_bus: bool,
         action_features: int | None,
     ) -> None:
         super().__init__()
-        width = inputs + hidden
-        self.slots, self.forget_bias = slots, forget_bias
-        self.query = _separable_projection(hidden, width)
-        self.key = _separable_projection(width, width)
-        self.value = _separable_projection(width, width)
-        self.slot_ffn = nn.Conv2d(width, slots * width, 3, padding=1, groups=slots)
-        self.squeeze = nn.Linear(width, width // 2)
-        self.importance = nn.Linear(width // 2, slots + 1)
-        self.gates = nn.Conv2d(2 * width, 4 * hidden, gate_kernel, padding=gate_kernel // 2)
+        self.own = {"hidden": (hidden, *grid), "bus": (hidden, *grid)}
+        self.flow = {}
+        self.forget_bias = forget_bias
+        self.binding, self.fusion = binding, fusion
+        both = inputs + hidden
+        self.gates = nn.Conv2d(2 * both, 4 * hidden, kernel, padding=kernel // 2)
         self.recall, self.modulation = None, None
         if action_features is not None:
             self.recall = nn.Conv2d(hidden, hidden, 3, padding=1)
             self.modulation = ActionModulation(action_features, hidden, 3, None)
+        self.bus_mean, self.bus_log_std = None, None
+        if learned_initial_bus:
+            self.bus_mean = nn.Parameter(torch.zeros(hidden))
+            self.bus_log_std = nn.Parameter(torch.full((hidden,), -2.0))
+
+    def initial(
+        self, batch: int, device: torch.device | str, dtype: torch.dtype
+    ) -> dict[str, Tensor]:
+        """See `RecurrentLayer.initial`; a learned bus is drawn in training, else at its mean."""
+        state = super().initial(batch, device, dtype)
+        if self.bus_mean is None or self.bus_log_std is None:
+            return state
+        bus = state["bus"] + self.bus_mean[:, None, None]
+        if self.training:
+            bus = bus + self.bus_log_std.exp()[:, None, None] * torch.randn_like(bus)
+        return {**state, "bus": bus}
 
     def forward(
-        self, x: Tensor, hidden: Tensor, bus: Tensor, action: ActionFeatures | None
-    ) -> tuple[Tensor, Tensor]:
-        """One step from X (B, d_x, h, w), H and slot bus (B, d_s, h, w) to the new H and bus."""
-        if self.recall is not None and self.modulation is not None and action is not None:
-            hidden = self.recall(hidden) * self.modulation(action)
+        self,
+        x: Tensor,
+        own: Mapping[str, Tensor],
+        flow: Mapping[str, Tensor],
+        action: ActionFeatures | None,
+    ) -> LayerOutput:
+        """See `RecurrentLayer.forward`."""
+        hidden, bus = own["hidden"], own["bus"]
+        if self.recall is not None:
+            hidden = modulated(self.recall(hidden), self.modulation, action)
         both = torch.cat((x, hidden), dim=1)
-        fused = self.fuse(self.bind(both, bus), both)
+        fused = self.fusion(both, None if self.binding is None else self.binding(both, bus))
         g, i, f, o = self.gates(torch.cat((fused, both), dim=1)).chunk(4, dim=1)  # Eqn. 7.
         bus = torch.sigmoid(f + self.forget_bias) * bus + torch.sigmoid(i) * torch.tanh(g)
-        return torch.sigmoid(o) * torch.tanh(bus), bus
-
-    def bind(self, both: Tensor, bus: Tensor) -> Tensor:
-        """Slot features of I (B, D, h, w) and the bus (B, d_s, h, w). Shape (B, N, D, h, w)."""
-        batch, width, h, w = both.shape
-
-        def heads(features: Tensor) -> Tensor:
-            return features.reshape(batch, self.slots, width // self.slots, h * w).transpose(2, 3)
-
-        attended = _attention(  # Eqn. 3.
-            heads(self.query(bus)), heads(self.key(both)), heads(self.value(both))
-        )
-        slots = attended.transpose(2, 3).reshape(batch, width, h, w)
-        return self.slot_ffn(slots).relu().reshape(batch, self.slots, width, h, w)  # Eqn. 4.
-
-    def weights(self, both: Tensor) -> Tensor:
-        """Importance of I and of each slot, in (0, 1). Shape (B, N + 1)."""
-        pooled = both.mean(dim=(2, 3))
-        return torch.sigmoid(self.importance(self.squeeze(pooled)))  # Eqn. 5.
-
-    def fuse(self, slots: Tensor, both: Tensor) -> Tensor:
-        """Compositional features F of slots (B, N, D, h, w) and I (B, D, h, w), shaped as I."""
-        weights = self.weights(both)
-        weighted = torch.einsum("bn,bndhw->bdhw", weights[:, 1:], slots)
-        return weights[:, 0, None, None, None] * both + weighted  # Eqn. 6.
+        gate = torch.sigmoid(o)
+        hidden = gate * torch.tanh(bus)
+        return LayerOutput(hidden, {"hidden": hidden, "bus": bus}, {}, gate)
 
 
 def _attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
