@@ -7,7 +7,12 @@ from typing import final
 
 from torch import Tensor, nn
 
-from worldmodel.layers.patches import check_divisible, depth_to_space, space_to_depth
+from worldmodel.layers.patches import (
+    PatchOrder,
+    check_divisible,
+    depth_to_space,
+    space_to_depth,
+)
 
 Skips = tuple[Tensor, ...]
 """What the decoder needs of the encoder; empty without residual connections."""
@@ -48,9 +53,9 @@ class FrameCodec(nn.Module, ABC):
 
 @final
 class PatchCodec(FrameCodec):
-    """Space-to-depth patches in, a 1x1 convolution without bias and depth-to-space out.
+    """Space-to-depth patches in, a 1x1 convolution and depth-to-space out.
 
-    The PredRNN codec (its code; the paper leaves it open).
+    The PredRNN codec (its code; the paper leaves it open), and its kin.
 
     Args:
         frame_shape: (C, H, W) in pixels.
@@ -60,6 +65,8 @@ class PatchCodec(FrameCodec):
         residual: Predict the change of the frame instead of the frame. The output then starts
             small: an untrained stack predicts nearly no change, and need not unlearn random
             changes first.
+        output_bias: The last convolution has a bias.
+        order: Where a patch's pixels go among the channels.
     """
 
     def __init__(
@@ -70,27 +77,30 @@ class PatchCodec(FrameCodec):
         patch: int,
         embed: bool = False,
         residual: bool = False,
+        output_bias: bool = False,
+        order: PatchOrder = PatchOrder.ROW_COLUMN_CHANNEL,
     ) -> None:
         super().__init__()
         channels, height, width = frame_shape
         check_divisible(height, width, patch)
-        self.patch, self.residual = patch, residual
+        self.patch, self.order, self.residual = patch, order, residual
         self.grid = (height // patch, width // patch)
         depth = channels * patch**2
         self.features = hidden if embed else depth
         self.embedding = nn.Conv2d(depth, hidden, 1) if embed else nn.Identity()
-        self.output = nn.Conv2d(hidden, depth, 1, bias=False)
+        self.output = nn.Conv2d(hidden, depth, 1, bias=output_bias)
         if residual:
-            self.output.weight.data.mul_(0.1)
+            for parameter in self.output.parameters():
+                parameter.data.mul_(0.1)
 
     def encode(self, frame: Tensor) -> tuple[Tensor, Skips]:
         """See `FrameCodec.encode`."""
         skips = (frame,) if self.residual else ()
-        return self.embedding(space_to_depth(frame, self.patch)), skips
+        return self.embedding(space_to_depth(frame, self.patch, self.order)), skips
 
     def decode(self, hidden: Tensor, skips: Skips) -> Tensor:
         """See `FrameCodec.decode`."""
-        frame = depth_to_space(self.output(hidden), self.patch)
+        frame = depth_to_space(self.output(hidden), self.patch, self.order)
         return frame + skips[0] if skips else frame
 
     def action_encoder(self, action_dim: int) -> nn.Module:

@@ -32,6 +32,8 @@ class OptimizerConfig:
         warmup: Steps over which the rate rises linearly.
         gradient_clip: Largest norm of the gradient.
         auxiliary_weight: Weight of the auxiliary terms of the loss (the papers' beta).
+        absolute_weight: Weight of the mean absolute error beside the squared error; MotionRNN,
+            MoDeRNN and E3D-LSTM train with 1.
     """
 
     learning_rate: float = 3e-4
@@ -39,9 +41,10 @@ class OptimizerConfig:
     warmup: int = 0
     gradient_clip: float = 1.0
     auxiliary_weight: float = 0.1
+    absolute_weight: float = 0.0
 
     def __post_init__(self) -> None:
-        check_at_least(0, self, "warmup", "gradient_clip", "auxiliary_weight")
+        check_at_least(0, self, "warmup", "gradient_clip", "auxiliary_weight", "absolute_weight")
         if not self.learning_rate > 0:
             raise InputError(
                 f"OptimizerConfig.learning_rate: expected more than 0, got {self.learning_rate}"
@@ -82,7 +85,13 @@ class Forecaster(lightning.LightningModule):
         """Loss of one batch."""
         torch.manual_seed(_mixed(self._seed, self.global_step, 1 + self.global_rank))
         predictions, terms = unroll(self.model, batch, self._sampling_mask(batch))
-        loss = training_loss(predictions, batch, terms, self._optimizer.auxiliary_weight)
+        loss = training_loss(
+            predictions,
+            batch,
+            terms,
+            self._optimizer.auxiliary_weight,
+            self._optimizer.absolute_weight,
+        )
         self.log("loss", loss, prog_bar=True, sync_dist=True)
         for name, value in terms.items():
             self.log(name, value, sync_dist=True)

@@ -1,0 +1,59 @@
+"""MotionRNN on PredRNN, by the names of the authors' code."""
+
+from __future__ import annotations
+
+import re
+
+from torch import Tensor
+
+from worldmodel.models.motion_rnn import MotionRNNConfig
+from worldmodel.models.predrnn import PredRNNConfig
+from worldmodel.models.published.translation import (
+    FrameShape,
+    Translation,
+    Weights,
+    layer_count,
+    patch_side,
+    required,
+)
+
+_NAMES = (
+    (r"^cell_list\.(\d+)\.", r"cells.\1.inner."),
+    (r"^enc_list\.(\d+)\.", r"cells.\1.transition.encoder."),
+    (r"^dec_list\.(\d+)\.", r"cells.\1.transition.decoder."),
+    (r"^gate_list\.(\d+)\.", r"cells.\1.transition.fusion."),
+    (r"^motion_list\.(\d+)\.warp\.warp_gate\.", r"cells.\1.transition.gru.warp.mask."),
+    (r"^motion_list\.(\d+)\.warp\.", r"cells.\1.transition.gru.warp."),
+    (r"^motion_list\.(\d+)\.", r"cells.\1.transition.gru.transient."),
+    (r"^conv_first_v\.", "cells.0.entrance."),
+    (r"^conv_last\.", "codec.output."),
+)
+
+
+def _config(weights: Weights, frame_shape: FrameShape) -> MotionRNNConfig:
+    first = required(weights, "cell_list.0.conv_x.0.weight")
+    backbone = PredRNNConfig(
+        layers=layer_count(weights, "cell_list."),
+        hidden=first.shape[0] // 7,
+        kernel=first.shape[-1],
+        patch=patch_side(first.shape[1], frame_shape[0]),
+        layer_norm="cell_list.0.conv_x.1.weight" in weights,
+        memory_decoupling=False,
+    )
+    return MotionRNNConfig(
+        backbone=backbone,
+        encoder_kernel=required(weights, "enc_list.0.weight").shape[-1],
+        transient_kernel=required(weights, "motion_list.0.update.weight").shape[-1],
+        fusion_kernel=required(weights, "gate_list.0.weight").shape[-1],
+    )
+
+
+def _entry(name: str, weight: Tensor) -> tuple[str, Tensor]:
+    for theirs, ours in _NAMES:
+        translated, found = re.subn(theirs, ours, name)
+        if found:
+            return translated, weight
+    return name, weight
+
+
+MOTION_RNN = Translation(_config, _entry)
