@@ -19,13 +19,27 @@ from rich.progress import Progress
 from torch import Tensor
 
 from worldmodel.clip import Clip
+from worldmodel.cost import parameter_count
 from worldmodel.data.idx import read_idx
 from worldmodel.data.moving_digits import moving_digits
 from worldmodel.metrics.pixel import mse_sum, ssim_gaussian
 from worldmodel.model import ModelConfig, WorldModel
-from worldmodel.models.cost import parameter_count
+from worldmodel.models.conv_lstm import ConvLSTMConfig
+from worldmodel.models.e3d_lstm import E3DLSTMConfig
+from worldmodel.models.gru_cat import GRUCATConfig
+from worldmodel.models.mim import MIMConfig
 from worldmodel.models.mode_rnn import ModeRNNConfig
+from worldmodel.models.motion_details_rnn import MotionDetailsRNNConfig
+from worldmodel.models.motion_rnn import MotionRNNConfig
+from worldmodel.models.phydnet import PhyDNetConfig
 from worldmodel.models.predrnn import PredRNNConfig
+from worldmodel.models.predrnn_pp import PredRNNPlusPlusConfig
+from worldmodel.models.rims import RIMsConfig
+from worldmodel.models.sa_conv_lstm import SAConvLSTMConfig
+from worldmodel.models.scoff import SCOFFConfig
+from worldmodel.models.simvp import SimVPConfig
+from worldmodel.models.svg import SVGConfig
+from worldmodel.models.traj_gru import TrajGRUConfig
 from worldmodel.report.picture import write_png
 from worldmodel.report.strip import comparison
 from worldmodel.report.table import Table
@@ -34,9 +48,26 @@ from worldmodel.training.objective import training_loss
 
 SIZE, CONTEXT, LENGTH, BATCH, TEST_CLIPS = 32, 5, 10, 16, 256
 MODELS: dict[str, ModelConfig] = {
+    "ConvLSTM": ConvLSTMConfig(layers=2, hidden=48, kernel=3),
+    "TrajGRU": TrajGRUConfig(layers=2, hidden=32, links=5),
     "PredRNN": PredRNNConfig(layers=2, hidden=32, kernel=3, memory_decoupling=False),
     "PredRNN-V2": PredRNNConfig(layers=2, hidden=32, kernel=3),
+    "PredRNN++": PredRNNPlusPlusConfig(layers=2, hidden=32, kernel=3),
+    "MIM": MIMConfig(layers=2, hidden=32, kernel=3),
+    "E3D-LSTM": E3DLSTMConfig(layers=2, hidden=16, kernel=3),
+    "SA-ConvLSTM": SAConvLSTMConfig(layers=2, hidden=32, keys=16),
     "ModeRNN": ModeRNNConfig(layers=2, hidden=32),
+    "MotionRNN": MotionRNNConfig(
+        backbone=PredRNNConfig(layers=2, hidden=32, kernel=3, memory_decoupling=False)
+    ),
+    "MoDeRNN": MotionDetailsRNNConfig(layers=2, hidden=32),
+    "PhyDNet": PhyDNetConfig(features=32, kernel=5, layers=2, hidden=32, groups=8),
+    "SimVP": SimVPConfig(window=5, hidden=32, translator_hidden=64, translator_depth=2),
+    "SVG": SVGConfig(width=16, halvings=3),
+    "GRU+CAT": GRUCATConfig(hidden=256),
+    "RIMs": RIMsConfig(inputs="embedding", decoder="CAT", hidden=64, dropout=0.0),
+    "OC-RIMs": RIMsConfig(decoder="BCD", cells=4, hidden=64, dropout=0.0),
+    "SCOFF": SCOFFConfig(decoder="BCD", cells=4, hidden=64, dropout=0.0),
 }
 
 

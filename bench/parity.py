@@ -10,21 +10,25 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from parity_motion import stored_initial_state
+from parity_objects import compare_rim, compare_slot_attention
 from torch import Tensor
 
 from worldmodel.clip import Clip
 from worldmodel.errors import InputError
 from worldmodel.layers.patches import PatchOrder, depth_to_space, space_to_depth
 from worldmodel.model import ModelConfig, WorldModel
-from worldmodel.models.predrnn import PredRNNConfig
-from worldmodel.models.published.predrnn import PREDRNN
+from worldmodel.models.e3d_lstm import E3DLSTM
+from worldmodel.models.motion_details_rnn import MotionDetailsRNN
+from worldmodel.models.motion_rnn import MotionRNN
 from worldmodel.models.published.translation import Translation, load_published
+from worldmodel.models.published.weights import TRANSLATIONS, recognised, with_options
 from worldmodel.rollout import unroll
 from worldmodel.training.curriculum import Curriculum, ReverseScheduledSampling, ScheduledSampling
 from worldmodel.training.objective import mean_squared_error, training_loss
@@ -32,8 +36,8 @@ from worldmodel.training.objective import mean_squared_error, training_loss
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 Arrays = dict[str, np.ndarray]
 
-TRANSLATIONS = {".conv_m.": PREDRNN}
-"""By a part of a weight's name that no architecture further down has."""
+CELLS = {"w/rnn.grus.0.weight_ih_l0": compare_rim, "w/slots_mu": compare_slot_attention}
+"""Parts of models, by a weight that they hold."""
 
 
 class Comparison(NamedTuple):
@@ -72,59 +76,87 @@ def compare(path: Path) -> list[Comparison]:
         return list(_patch_orders(arrays))
     if "iterations" in arrays:
         return list(_schedules(arrays, config))
-    translation = _translation(path, arrays)
+    for mark, compare_cell in CELLS.items():
+        if mark in arrays:
+            return [_cell_comparison(*triple) for triple in compare_cell(arrays, config)]
+    architecture = recognised(_weights(arrays))
+    if architecture is None:
+        raise InputError(f"{path}: no weights of a known architecture; it holds {list(arrays)[:5]}")
     return [
         comparison
         for dtype in (torch.float32, torch.float64)
-        for comparison in _model(arrays, config, translation, dtype)
+        for comparison in _model(arrays, config, TRANSLATIONS[architecture], dtype)
     ]
 
 
-def _translation(path: Path, arrays: Arrays) -> Translation:
-    for mark, translation in TRANSLATIONS.items():
-        if any(mark in name for name in arrays):
-            return translation
-    raise InputError(f"{path}: no weights of a known architecture; it holds {sorted(arrays)[:5]}")
+def _weights(arrays: Arrays) -> dict[str, Tensor]:
+    return {
+        name.removeprefix("w/"): torch.from_numpy(value)
+        for name, value in arrays.items()
+        if name.startswith("w/")
+    }
+
+
+def _cell_comparison(name: str, ours: Tensor, reference: np.ndarray) -> Comparison:
+    return Comparison(name, relative_error(ours, reference), TOLERANCE[ours.dtype])
 
 
 def _model(
     arrays: Arrays, config: dict[str, Any], translation: Translation, dtype: torch.dtype
 ) -> Iterator[Comparison]:
-    weights = {
-        name.removeprefix("w/"): torch.from_numpy(value)
-        for name, value in arrays.items()
-        if name.startswith("w/")
-    }
+    weights = _weights(arrays)
     frame_shape = (config["img_channel"], config["img_height"], config["img_width"])
     options = _with_traceless(translation.config(weights, frame_shape), config)
     model = load_published(translation, options, frame_shape, weights).train().to(dtype)
-    clip, patch = _clip(arrays, config, dtype), config["patch_size"]
+    clip = _clip(arrays, config, dtype)
     mask = _sampling_mask(arrays["in/mask_bt"], clip.frames.shape[1])
-    predictions, terms = unroll(model, clip, mask)
-    loss = training_loss(predictions, clip, terms, config["decouple_beta"])
-    results = {
-        "frames": _patched(predictions, patch),
-        "mse": mean_squared_error(predictions, clip),
-        "loss": loss,
-    }
-    if "decoupling" in terms:
-        results["decouple"] = terms["decoupling"]
-    prefix = "out/" if dtype == torch.float32 else "out64/"
-    for name, value in results.items():
-        if prefix + name in arrays:
-            yield Comparison(
-                prefix + name, relative_error(value, arrays[prefix + name]), TOLERANCE[dtype]
-            )
-    yield from _gradient_norms(model, loss, arrays, translation)
-    if dtype == torch.float32:
-        yield from _test_pass(model, clip, config, arrays)
+    drawn = isinstance(model, MotionRNN)
+    with stored_initial_state(model, arrays) if drawn else nullcontext():
+        predictions, terms = unroll(model, clip, mask)
+        loss = _loss(model, predictions, clip, terms, config)
+        results = {
+            "frames": _layout(predictions, arrays, config),
+            "mse": mean_squared_error(predictions, clip),
+            "loss": loss,
+        }
+        if "decoupling" in terms:
+            results["decouple"] = terms["decoupling"]
+        prefix = "out/" if dtype == torch.float32 else "out64/"
+        for name, value in results.items():
+            if prefix + name in arrays:
+                error = relative_error(value, arrays[prefix + name])
+                yield Comparison(prefix + name, error, TOLERANCE[dtype])
+        yield from _gradient_norms(model, loss, arrays, translation)
+        if dtype == torch.float32:
+            yield from _test_pass(model, clip, config, arrays)
 
 
 def _with_traceless(options: ModelConfig, config: dict[str, Any]) -> ModelConfig:
     """The options that leave no trace in the weights, from the published configuration."""
-    if isinstance(options, PredRNNConfig) and options.patch is None:
-        return replace(options, residual=bool(config["res_on_conv"]))
-    return options
+    told = " ".join(f"{name}={value}" for name, value in config.items())
+    traceless: dict[str, Any] = {}
+    if "legacy" in told.lower() or "v0.3" in told:
+        traceless["legacy"] = True
+    if "dcb_iterations" in config:
+        traceless["half_steps"] = config["dcb_iterations"]
+    if getattr(options, "patch", 1) is None:
+        traceless["residual"] = bool(config["res_on_conv"])
+    return with_options(options, traceless)
+
+
+def _loss(
+    model: WorldModel,
+    predictions: Tensor,
+    clip: Clip,
+    terms: dict[str, Tensor],
+    config: dict[str, Any],
+) -> Tensor:
+    """What the authors minimise."""
+    if isinstance(model, MotionDetailsRNN):
+        difference = predictions[:, 1:] - clip.frames[:, 2:]
+        return (difference.square().sum() + difference.abs().sum()) / 4
+    absolute = float(isinstance(model, E3DLSTM))
+    return training_loss(predictions, clip, terms, config["decouple_beta"], absolute)
 
 
 def _test_pass(
@@ -137,7 +169,7 @@ def _test_pass(
     mask[:, : config["input_length"]] = 1
     with torch.no_grad():
         predictions, _ = unroll(model.eval(), clip, mask)
-    error = relative_error(_patched(predictions, config["patch_size"]), reference)
+    error = relative_error(_layout(predictions, arrays, config), reference)
     yield Comparison("out/frames_test", error, TOLERANCE[torch.float32])
 
 
@@ -159,13 +191,34 @@ def _gradient_norms(
 
 
 def _clip(arrays: Arrays, config: dict[str, Any], dtype: torch.dtype) -> Clip:
-    patched = torch.from_numpy(arrays["in/frames"]).to(dtype).movedim(-1, 2)
-    batch, time = patched.shape[:2]
-    frames = depth_to_space(patched.flatten(0, 1), config["patch_size"]).unflatten(0, (batch, time))
+    frames, patch = _published_frames(arrays).to(dtype), config["patch_size"]
+    batch, time = frames.shape[:2]
+    whole = depth_to_space(frames.flatten(0, 1), patch, _order(arrays))
     actions = torch.zeros(batch, time - 1, 0, dtype=dtype)
     if "in/actions" in arrays:
         actions = torch.from_numpy(arrays["in/actions"]).to(dtype)[:, : time - 1]
-    return Clip.checked(frames, actions)
+    return Clip.checked(whole.unflatten(0, (batch, time)), actions)
+
+
+def _published_frames(arrays: Arrays) -> Tensor:
+    """Patched frames, shape (B, T, C p^2, h, w)."""
+    if "in/frames_bchw" in arrays:
+        return torch.from_numpy(arrays["in/frames_bchw"])
+    return torch.from_numpy(arrays["in/frames"]).movedim(-1, 2)
+
+
+def _layout(frames: Tensor, arrays: Arrays, config: dict[str, Any]) -> Tensor:
+    """Our frames (B, T, C, H, W) in patches, with the channels where the fixture has them."""
+    patches = space_to_depth(frames.flatten(0, 1), config["patch_size"], _order(arrays))
+    patches = patches.unflatten(0, frames.shape[:2])
+    return patches if "in/frames_bchw" in arrays else patches.movedim(2, -1)
+
+
+def _order(arrays: Arrays) -> PatchOrder:
+    """MoDeRNN, whose frames have the channels first, orders pixels in its own way."""
+    if "in/frames_bchw" in arrays:
+        return PatchOrder.CHANNEL_COLUMN_ROW
+    return PatchOrder.ROW_COLUMN_CHANNEL
 
 
 def _sampling_mask(after_context: np.ndarray, length: int) -> Tensor:
@@ -174,16 +227,13 @@ def _sampling_mask(after_context: np.ndarray, length: int) -> Tensor:
     return mask
 
 
-def _patched(frames: Tensor, patch: int) -> Tensor:
-    batch, time = frames.shape[:2]
-    return space_to_depth(frames.flatten(0, 1), patch).unflatten(0, (batch, time)).movedim(2, -1)
-
-
 def _patch_orders(arrays: Arrays) -> Iterator[Comparison]:
     images = torch.from_numpy(arrays["in/images_bthwc"]).movedim(-1, 2)
     for name, reference in arrays.items():
         if name.startswith("out/predrnn_patch"):
-            ours = _patched(images, int(name.removeprefix("out/predrnn_patch")))
+            patch = int(name.removeprefix("out/predrnn_patch"))
+            patches = space_to_depth(images.flatten(0, 1), patch)
+            ours = patches.unflatten(0, images.shape[:2]).movedim(2, -1)
         elif name.startswith("out/"):
             patch = int(name.split("patch")[1].split("_")[0])
             ours = space_to_depth(images[:, 0], patch, PatchOrder.CHANNEL_COLUMN_ROW)

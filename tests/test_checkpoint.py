@@ -163,7 +163,7 @@ def test_a_truncated_file_is_refused(saved: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"architecture": "ConvLSTM"}, "'ConvLSTM' is unknown; available: PredRNN, ModeRNN"),
+        ({"architecture": "PredNet"}, "'PredNet' is unknown; available: ConvLSTM, PredRNN"),
         ({"options": {"hiden": 4}}, "PredRNN has no option hiden; available: layers, hidden,"),
         ({"options": {"layers": 0}}, "layers: expected at least 1, got 0"),
         ({"options": {"layers": 1, "hidden": 8, "kernel": 3}}, r"has shape .*, expected"),

@@ -159,7 +159,7 @@ def test_every_command_explains_its_options(
     with pytest.raises(SystemExit) as done:
         main([command, "--help"])
     assert done.value.code == 0
-    assert "--out" in capsys.readouterr().out
+    assert "--config" in capsys.readouterr().out
 
 
 SHIPPED = {
@@ -189,7 +189,10 @@ def test_a_flag_needs_no_value(given: list[str]) -> None:
 
 
 def test_an_unknown_command(refused: Refused) -> None:
-    refused(["trian"], "'trian' is unknown; available: collect, train, evaluate, plan, demo")
+    refused(
+        ["trian"],
+        "'trian' is unknown; available: collect, train, evaluate, plan, import, models, demo",
+    )
 
 
 @pytest.mark.parametrize(
@@ -208,7 +211,12 @@ def test_an_unknown_command(refused: Refused) -> None:
         ("train", "--steps=0", ["steps: expected at least 1, got 0"]),
         ("train", "--precision=half", ["precision: expected one of ['32-true', ", ", got half"]),
         ("train", "--resume=maybe", ["resume: expected bool, got maybe"]),
-        ("train", "--model=Nonsense", ["expected PredRNNConfig or ModeRNNConfig, got Nonsense"]),
+        ("train", "--model=Nonsense", ["expected ConvLSTMConfig or", ", got Nonsense"]),
+        (
+            "train",
+            "--model={class_path: MotionRNNConfig, init_args: {backbone: SVGConfig}}",
+            ["backbone: expected ConvLSTMConfig or", ", got SVGConfig"],
+        ),
         ("train", "--data.context=99", ["context: expected 1 to 4 frames", "got 99"]),
         ("train", "extra", ["unrecognized", "extra"]),
         ("evaluate", "--part=tset", ["part: expected one of ['train', 'validation', 'test']"]),
@@ -219,6 +227,11 @@ def test_an_unknown_command(refused: Refused) -> None:
         ("collect", "--laboratories=[oak]", ["'oak'", "ash, birch, cedar, dune"]),
         ("collect", "--episodes=0", ["episodes: expected at least 1, got 0"]),
         ("demo", "--seed=-1", ["seed: expected at least 0, got -1"]),
+        ("models", "--height=0", ["height: expected at least 1, got 0"]),
+        ("models", "--lenght=3", ["did you mean length?"]),
+        ("import", "--architecture=PredNet", ["'PredNet' is unknown; available: ", "PredRNN"]),
+        ("import", "--file=nowhere.pth", ["nowhere.pth: no such file"]),
+        ("import", "--context=20", ["context: expected 1 to 19 frames of a clip of 20, got 20"]),
         ("train", "--config=nowhere.yaml", ["nowhere.yaml", "available:", "tabletop-predrnn"]),
         ("plan", "--config=tabletop-throw", ["tabletop-throw", "available:", "tabletop-reach"]),
         ("train", "--config=tabletop-reach", ["benchmark"]),
@@ -234,6 +247,8 @@ def test_a_wrong_option(
         "evaluate": evaluate(tmp_path, output, "--pretrained=none"),
         "plan": plan(output, "--pretrained=none"),
         "demo": ["demo", f"--output={output}"],
+        "models": ["models"],
+        "import": ["import", "none.pth", "--architecture=PredRNN", f"--output={output}"],
     }[command]
     refused([*whole, option], *words)
 
@@ -364,7 +379,7 @@ def test_a_damaged_checkpoint(
 # --- Output folders
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "models"])
 def test_a_file_is_no_output_folder(
     refused: Refused, logs: Path, checkpoint: Path, tmp_path: Path, command: str
 ) -> None:
@@ -376,6 +391,7 @@ def test_a_file_is_no_output_folder(
         "evaluate": evaluate(logs, file, f"--checkpoint={checkpoint}"),
         "plan": plan(file, f"--checkpoint={checkpoint}"),
         "demo": ["demo", f"--output={file}"],
+        "import": ["import", "weights.pth", "--architecture=PredRNN", f"--output={file}"],
     }[command]
     refused(arguments, f"output: expected a folder to write to, {file} is not one")
 

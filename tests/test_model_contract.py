@@ -1,7 +1,9 @@
 """What every architecture must do, run over all of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 import torch
@@ -10,9 +12,27 @@ from torch import Tensor
 from worldmodel.clip import Clip
 from worldmodel.errors import InputError
 from worldmodel.model import ModelConfig, WorldModel
+from worldmodel.models.conv_lstm import ConvLSTMConfig
+from worldmodel.models.e3d_lstm import E3DLSTMConfig
+from worldmodel.models.gru_cat import GRUCATConfig
+from worldmodel.models.mim import MIMConfig
 from worldmodel.models.mode_rnn import ModeRNNConfig
+from worldmodel.models.motion_details_rnn import MotionDetailsRNNConfig
+from worldmodel.models.motion_rnn import MotionRNNConfig
+from worldmodel.models.phydnet import PhyDNetConfig
 from worldmodel.models.predrnn import PredRNNConfig
+from worldmodel.models.predrnn_pp import PredRNNPlusPlusConfig
+from worldmodel.models.rims import RIMsConfig
+from worldmodel.models.sa_conv_lstm import SAConvLSTMConfig
+from worldmodel.models.scoff import SCOFFConfig
+from worldmodel.models.simvp import SimVPConfig
+from worldmodel.models.stack import StackConfig
+from worldmodel.models.svg import SVGConfig
+from worldmodel.models.traj_gru import TrajGRUConfig
 from worldmodel.rollout import advance, imagine, observe, predict, unroll
+from worldmodel.training.checkpoint import ModelCard, load_checkpoint, save_checkpoint
+
+Config = TypeVar("Config", bound=StackConfig)
 
 
 @dataclass(frozen=True)
@@ -27,32 +47,96 @@ class Case:
         torch.manual_seed(0)
         return self.config.build(self.frame_shape, self.action_dim).eval()
 
+    def card(self) -> ModelCard:
+        names = tuple(f"a{i}" for i in range(self.action_dim))
+        zeros, ones = (0.0,) * self.action_dim, (1.0,) * self.action_dim
+        return ModelCard(self.frame_shape, names, zeros, ones, (), 2, 6, 0, 0, "random")
+
     def clip(self, batch: int = 3, time: int = 6) -> Clip:
         torch.manual_seed(1)
         frames = torch.rand(batch, time, *self.frame_shape)
         return Clip.checked(frames, torch.randn(batch, time - 1, self.action_dim))
 
 
-PREDRNN = PredRNNConfig(layers=2, hidden=8, kernel=3, patch=4)
-PREDRNN_V2_ACTIONS = PredRNNConfig(
-    layers=2, hidden=8, kernel=3, bias=True, patch=None, residual=True
-)
-NORMALISED = PredRNNConfig(layers=2, hidden=8, kernel=3, layer_norm=True, memory_decoupling=False)
-MODE_RNN = ModeRNNConfig(layers=2, hidden=8, slots=4, patch=4)
+def small(kind: type[Config], **options: Any) -> Config:
+    sizes: dict[str, Any] = {"layers": 2, "hidden": 8, "kernel": 3}
+    return kind(**(sizes | options))
+
+
+def strided(kind: type[Config], **options: Any) -> Config:
+    return small(kind, **({"patch": None, "residual": True} | options))
+
+
+PREDRNN = small(PredRNNConfig)
+PREDRNN_V2_ACTIONS = strided(PredRNNConfig, bias=True)
+MODE_RNN = small(ModeRNNConfig)
+WIDE, NINE, RGB = (1, 8, 24), (9, 16, 16), (3, 32, 32)
+SVG = SVGConfig(features=16, noise=4, hidden=16, width=8, halvings=3)
+PHYDNET = PhyDNetConfig(features=16, kernel=3, layers=2, hidden=8, groups=4)
+SIMVP = SimVPConfig(window=3, hidden=16, halvings=1, translator_hidden=16, translator_depth=2)
+GRU_CAT = GRUCATConfig(hidden=16, features=16)
+CELLS: dict[str, Any] = {
+    "cells": 3,
+    "hidden": 12,
+    "features": 16,
+    "slots": 2,
+    "slot_size": 8,
+    "key": 8,
+    "value": 12,
+    "communication_key": 8,
+}
 CASES = {
     "predrnn": Case(PREDRNN, 0),
-    "predrnn-wide-gray": Case(PREDRNN, 0, (1, 8, 24)),
-    "predrnn-9-channels": Case(PREDRNN, 2, (9, 16, 16)),
+    "predrnn-wide-gray": Case(PREDRNN, 0, WIDE),
+    "predrnn-9-channels": Case(PREDRNN, 2, NINE),
     "predrnn-actions": Case(PREDRNN_V2_ACTIONS, 4),
-    "predrnn-actions-patches": Case(
-        PredRNNConfig(layers=2, hidden=8, kernel=3, bias=True, residual=True), 2
+    "predrnn-actions-patches": Case(small(PredRNNConfig, bias=True, residual=True), 2),
+    "predrnn-layer-norm": Case(small(PredRNNConfig, layer_norm=True, memory_decoupling=False), 3),
+    "predrnn-m-only": Case(small(PredRNNConfig, memory_decoupling=False, memory_flow="M-only"), 2),
+    "predrnn-no-bottom-up": Case(
+        small(PredRNNConfig, layers=3, memory_flow="without-bottom-up"), 0
     ),
-    "predrnn-layer-norm": Case(NORMALISED, 3),
+    "predrnn-no-top-down": Case(small(PredRNNConfig, layers=3, memory_flow="without-top-down"), 0),
+    "conv-lstm-legacy": Case(small(ConvLSTMConfig, legacy=True), 3),
     "mode-rnn": Case(MODE_RNN, 0),
-    "mode-rnn-wide-gray": Case(MODE_RNN, 0, (1, 8, 24)),
-    "mode-rnn-actions": Case(ModeRNNConfig(2, 8, slots=2, residual=True), 4),
-    "mode-rnn-zero-bus": Case(ModeRNNConfig(2, 8, learned_initial_bus=False), 2),
+    "mode-rnn-wide-gray": Case(MODE_RNN, 0, WIDE),
+    "mode-rnn-actions": Case(strided(ModeRNNConfig, slots=2), 4),
+    "mode-rnn-zero-bus": Case(small(ModeRNNConfig, learned_initial_bus=False), 2),
+    "conv-lstm": Case(small(ConvLSTMConfig), 0, WIDE),
+    "conv-lstm-actions": Case(strided(ConvLSTMConfig, layer_norm=True), 2),
+    "predrnn++": Case(small(PredRNNPlusPlusConfig), 0, WIDE),
+    "predrnn++-actions": Case(small(PredRNNPlusPlusConfig, layer_norm=True, residual=True), 3),
+    "predrnn++-legacy": Case(small(PredRNNPlusPlusConfig, legacy=True, residual=True), 0, NINE),
+    "mim": Case(small(MIMConfig), 0, WIDE),
+    "mim-actions": Case(strided(MIMConfig, layers=3, memory_decoupling=True), 2),
+    "e3d-lstm": Case(small(E3DLSTMConfig, hidden=4), 0, WIDE),
+    "e3d-lstm-actions": Case(strided(E3DLSTMConfig, hidden=4, memory_window=2), 2),
+    "e3d-lstm-openstl": Case(small(E3DLSTMConfig, hidden=4, openstl=True), 2, NINE),
+    "motion-rnn": Case(MotionRNNConfig(backbone=PREDRNN), 0, WIDE),
+    "motion-rnn-actions": Case(MotionRNNConfig(backbone=PREDRNN_V2_ACTIONS), 2),
+    "motion-rnn-mim": Case(MotionRNNConfig(backbone=small(MIMConfig)), 2, NINE),
+    "motion-details-rnn": Case(small(MotionDetailsRNNConfig), 0, WIDE),
+    "motion-details-rnn-actions": Case(strided(MotionDetailsRNNConfig), 2),
+    "sa-conv-lstm": Case(small(SAConvLSTMConfig, keys=4, layer_norm=False), 0, WIDE),
+    "sa-conv-lstm-actions": Case(strided(SAConvLSTMConfig, keys=8), 2),
+    "traj-gru": Case(small(TrajGRUConfig, links=3, flow_features=4, flow_kernel=3), 0, WIDE),
+    "traj-gru-actions": Case(strided(TrajGRUConfig, links=5, flow_features=4), 2),
+    "svg": Case(SVG, 0, WIDE),
+    "svg-actions": Case(SVG, 2),
+    "phydnet": Case(PHYDNET, 0, WIDE),
+    "phydnet-actions": Case(PHYDNET, 2, NINE),
+    "gru+cat": Case(GRU_CAT, 0, (1, 32, 48)),
+    "gru+cat-actions": Case(GRU_CAT, 4, (3, 32, 32)),
+    "rims": Case(RIMsConfig(**CELLS, inputs="embedding", decoder="CAT", active=2), 0, (9, 32, 40)),
+    "oc-rims": Case(RIMsConfig(**CELLS), 0, (1, 32, 48)),
+    "oc-rims-feature-map": Case(RIMsConfig(**CELLS, inputs="feature-map", decoder="BCD"), 2, RGB),
+    "oc-rims-actions": Case(RIMsConfig(**CELLS, decoder="BCD", active=2), 3, RGB),
+    "scoff": Case(SCOFFConfig(**CELLS), 0, (1, 32, 48)),
+    "scoff-actions": Case(SCOFFConfig(**CELLS, decoder="BCD", active=2), 3, RGB),
+    "simvp": Case(SIMVP, 0, WIDE),
+    "simvp-actions": Case(replace(SIMVP, residual=True), 2),
 }
+MOST_GENERAL = [name for name in CASES if name.endswith("-actions")]
 WITH_ACTIONS = {name: case for name, case in CASES.items() if case.action_dim}
 
 
@@ -165,6 +249,38 @@ def test_bfloat16_autocast_stays_close(case: Case) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         rough = predict(model, clip, 2).float()
     assert (exact - rough).abs().max() <= 2e-2 * max(1.0, float(exact.abs().max()))
+
+
+@over(WITH_ACTIONS)
+def test_a_model_without_actions_holds_nothing_for_them(case: Case) -> None:
+    with_actions = dict(case.model().named_parameters())
+    without = dict(case.config.build(case.frame_shape, 0).named_parameters())
+    assert set(without) < set(with_actions)
+
+
+@over(CASES)
+def test_saved_and_loaded_it_predicts_the_same(case: Case, tmp_path: Path) -> None:
+    model, clip = case.model(), case.clip()
+    save_checkpoint(tmp_path / "checkpoint", model, case.card())
+    loaded = load_checkpoint(tmp_path / "checkpoint").model
+    assert loaded.config == case.config
+    same(predict(loaded, clip, 2), predict(model, clip, 2))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method.*:DeprecationWarning")
+@over({name: CASES[name] for name in MOST_GENERAL})
+@torch.no_grad()
+def test_a_compiled_step_gives_the_same_numbers(case: Case) -> None:
+    model, clip = case.model(), case.clip(2, 4)
+    torch.compiler.reset()
+    step = torch.compile(model.step)
+    state = compiled = model.initial_state(2)
+    for t in range(3):
+        frame, state = model.step(clip.frames[:, t], clip.actions[:, t], state)
+        again, compiled = step(clip.frames[:, t], clip.actions[:, t], compiled)
+        same(frame, again)
+    same(model.latent(state), model.latent(compiled))
 
 
 @over(CASES)

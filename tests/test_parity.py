@@ -15,6 +15,13 @@ FIXTURES = [
     "predrnn_v2_action_official",
     "patch_orders",
     "sampling_schedules",
+    "openstl_convlstm",
+    "openstl_mim",
+    "openstl_e3dlstm",
+    "motionrnn_predrnn_official_zeroinit",
+    "motion_details_rnn_official",
+    "rim_thesis_cell_k6",
+    "slot_attention_thesis",
 ]
 
 
@@ -41,7 +48,9 @@ def test_missing_and_unknown_weights_are_named(fixtures: Path, tmp_path: Path) -
         arrays = {name: file[name] for name in file.files}
     arrays["w/cell_list.7.conv_h.0.weight"] = arrays.pop("w/cell_list.1.conv_h.0.weight")
     np.savez(tmp_path / "renamed.npz", **arrays)
-    with pytest.raises(InputError, match=r"missing cells\.1\.conv_h.*unknown cell_list\.7\.conv_h.*here cells\.7"):
+    with pytest.raises(
+        InputError, match=r"missing cells\.1\.conv_h.*unknown cell_list\.7\.conv_h.*here cells\.7"
+    ):
         parity.compare(tmp_path / "renamed.npz")
 
 

@@ -6,18 +6,32 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from lightning.fabric.utilities.data import AttributeDict
 from safetensors.torch import save_file
 from torch import Tensor
 
+from worldmodel.cli import main
+from worldmodel.clip import Clip
 from worldmodel.errors import InputError
+from worldmodel.models.conv_lstm import ConvLSTMConfig
 from worldmodel.models.predrnn import PredRNN
 from worldmodel.models.published.state_dict import read_state_dict
-from worldmodel.models.published.weights import import_weights
+from worldmodel.models.published.weights import TRANSLATIONS, import_weights
+from worldmodel.rollout import predict
+from worldmodel.training.checkpoint import load_checkpoint
 
 FRAME_SHAPE = (1, 8, 12)
+FIXTURES = [
+    ("predrnn_official_layernorm", "PredRNN"),
+    ("openstl_convlstm", "ConvLSTM"),
+    ("openstl_mim", "MIM"),
+    ("openstl_e3dlstm", "E3DLSTM"),
+    ("motionrnn_predrnn_official_zeroinit", "MotionRNN"),
+    ("motion_details_rnn_official", "MotionDetailsRNN"),
+]
 
 
 def predrnn_weights(layers: int = 2, hidden: int = 4, patch: int = 2) -> dict[str, Tensor]:
@@ -76,6 +90,57 @@ def test_sizes_come_from_the_shapes(tmp_path: Path) -> None:
     assert (config.layers, config.hidden, config.kernel, config.patch) == (3, 6, 3, 4)
     assert config.memory_decoupling
     assert not config.layer_norm
+
+
+@pytest.mark.parametrize("wrong", [name for name in TRANSLATIONS if name != "PredRNN"])
+def test_weights_of_another_architecture_are_recognised(wrong: str, tmp_path: Path) -> None:
+    torch.save(predrnn_weights(), tmp_path / "weights.pth")
+    with pytest.raises(InputError, match=f"expected weights of {wrong}, these are of PredRNN"):
+        import_weights(tmp_path / "weights.pth", wrong, FRAME_SHAPE)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("fixture", "architecture"), FIXTURES)
+def test_the_command_makes_a_checkpoint_that_predicts_as_published(
+    fixture: str, architecture: str, fixtures: Path, tmp_path: Path
+) -> None:
+    with np.load(fixtures / f"{fixture}.npz") as file:
+        weights = {
+            name.removeprefix("w/"): torch.from_numpy(file[name])
+            for name in file.files
+            if name.startswith("w/")
+        }
+    torch.save({"net_param": weights}, tmp_path / "weights.pth")
+    given = [str(tmp_path / "weights.pth"), f"--architecture={architecture}"]
+    size = ["--height=16", "--width=16", f"--output={tmp_path / 'checkpoint'}"]
+    assert main(["import", *given, *size]) == 0
+    imported = load_checkpoint(tmp_path / "checkpoint").model
+    direct = import_weights(tmp_path / "weights.pth", architecture, (1, 16, 16))
+    assert imported.config == direct.config
+    frames = torch.rand(2, 4, 1, 16, 16)
+    clip = Clip.checked(frames, torch.zeros(2, 3, 0))
+    torch.testing.assert_close(predict(imported, clip, 2), predict(direct, clip, 2))
+
+
+def test_legacy_is_computed_only_when_told(tmp_path: Path) -> None:
+    weights = {
+        name: value
+        for name, value in predrnn_weights().items()
+        if not name.startswith("adapter") and ".conv_m." not in name
+    }
+    for layer in range(2):
+        name = f"cell_list.{layer}.conv_x.0.weight"
+        weights[name] = weights[name][:16].clone()
+    torch.save(weights, tmp_path / "weights.pth")
+    for told, output in (([], "now"), (["--legacy"], "legacy")):
+        folder = f"--output={tmp_path / output}"
+        file = str(tmp_path / "weights.pth")
+        sizes = ["--height=8", "--width=12"]
+        assert main(["import", file, "--architecture=ConvLSTM", *sizes, folder, *told]) == 0
+        config = load_checkpoint(tmp_path / output).model.config
+        assert config == ConvLSTMConfig(
+            layers=2, hidden=4, kernel=3, patch=2, legacy=output == "legacy"
+        )
 
 
 class Evil:

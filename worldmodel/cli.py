@@ -13,8 +13,13 @@ COMMANDS = {
     "train": "train a world model on robot logs",
     "evaluate": "score a world model's predictions on held-out recordings",
     "plan": "plan in a tabletop task, beside an oracle, random and no actions",
+    "import": "make a checkpoint of weights that others published",
+    "models": "list the architectures: paper, size, cost, actions, stochastic or not",
     "demo": "all of it, from logs to planned motion, on one page",
 }
+
+_MODULES = {"import": "import_weights"}
+"""Modules of commands whose names are Python's."""
 
 USAGE = "usage: worldmodel COMMAND [options]; `worldmodel COMMAND --help` lists the options\n\n"
 
@@ -34,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if command not in COMMANDS:
             raise InputError(f"command {command!r} is unknown; available: {', '.join(COMMANDS)}")
-        import_module(f"worldmodel.commands.{command}").run(options)
+        module = _MODULES.get(command, command)
+        import_module(f"worldmodel.commands.{module}").run(options)
     except InputError as error:
         print(f"worldmodel: {error}", file=sys.stderr)
         return 2

@@ -116,3 +116,11 @@ class WorldModel(nn.Module, ABC):
             raise InputError(
                 f"actions: this model expects width {self.action_dim}, got {actions.shape[-1]}"
             )
+
+
+def channels_last(model: WorldModel) -> WorldModel:
+    """The model with its 2-D kernels laid out channels last, as convolutions like them best."""
+    for parameter in model.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.to(memory_format=torch.channels_last)
+    return model

@@ -16,6 +16,7 @@ from jsonargparse import ArgumentParser, set_parsing_settings
 from worldmodel.errors import InputError
 from worldmodel.model import ModelConfig
 from worldmodel.models.architectures import ARCHITECTURES
+from worldmodel.models.stack import StackConfig
 from worldmodel.training.curriculum import (
     Curriculum,
     ReverseScheduledSampling,
@@ -27,12 +28,14 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 
 _CHOICES: dict[type, tuple[type, ...]] = {
     ModelConfig: tuple(ARCHITECTURES.values()),
+    StackConfig: tuple(kind for kind in ARCHITECTURES.values() if issubclass(kind, StackConfig)),
     Curriculum: (ScheduledSampling, ReverseScheduledSampling),
 }
 _UNKNOWN = re.compile(r"(?:[Oo]ption '|unrecognized arguments: --|Key ')([\w.]+)")
-_UNKNOWN_CLASS = re.compile(r"^(\w+): expected dot import path string: ")
+_UNKNOWN_CLASS = re.compile(r"(\w+): expected dot import path string: ")
 _WORDING = (
     (re.compile(r'Parser key "([\w.]+)": '), r"\1: "),
+    (re.compile(r"Problem with given class_path '(?:\w+\.)*(\w+)': "), r"\1: "),
     (re.compile(r"Expected an? "), "expected "),
     (re.compile(r"<class '(?:\w+\.)*(\w+)'>"), r"\1"),
     (re.compile(r"typing\.Literal"), "one of "),
@@ -121,7 +124,8 @@ def _explained(message: str, kind: type) -> str:
     for theirs, ours in _WORDING:
         sentence = theirs.sub(ours, sentence)
     if unknown := _UNKNOWN_CLASS.search(sentence):
-        choices = (choice.__name__ for choice in _CHOICES[get_type_hints(kind)[unknown[1]]])
+        hints = {name.rpartition(".")[2]: hint for name, hint in _options(kind)}
+        choices = (choice.__name__ for choice in _CHOICES[hints[unknown[1]]])
         return f"{unknown[1]}: expected {' or '.join(choices)}, got {sentence[unknown.end() :]}"
     if unknown := _UNKNOWN.search(sentence):
         nearest = _nearest(unknown[1], [name for name, _ in _options(kind)])

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from worldmodel.errors import InputError
-from worldmodel.model import ModelConfig, WorldModel
+from worldmodel.model import ModelConfig, WorldModel, channels_last
 from worldmodel.models.architectures import ARCHITECTURES
 from worldmodel.models.published.translation import load_by_name
 
@@ -133,15 +133,14 @@ def load_checkpoint(folder: Path | str) -> Checkpoint:
             raise InputError(f"{folder}: not a checkpoint, {name} is missing")
     try:
         content = yaml.safe_load((folder / CONFIG).read_text())
-        config = _model_config(content["architecture"], content["options"])
+        config = _model_config(content)
         card = ModelCard(**{key: _tupled(value) for key, value in content["card"].items()})
         weights = load_file(folder / WEIGHTS)
     except _DAMAGE as error:
         raise InputError(f"{folder}: damaged checkpoint ({error!r})") from error
     model = config.build(card.frame_shape, len(card.action_names))
     load_by_name(model, {name: value.float() for name, value in weights.items()})
-    model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    return Checkpoint(model.eval(), card)
+    return Checkpoint(channels_last(model).eval(), card)
 
 
 def load_pretrained(name: str) -> Checkpoint:
@@ -162,26 +161,40 @@ def _stored(model: WorldModel, dtype: torch.dtype) -> dict[str, Tensor]:
     return {name: value.contiguous() for name, value in weights.items()}
 
 
-def _model_config(architecture: str, options: Mapping[str, Any]) -> ModelConfig:
+def _model_config(content: Mapping[str, Any]) -> ModelConfig:
+    architecture, stored = content["architecture"], content["options"]
     if architecture not in ARCHITECTURES:
         raise InputError(
             f"architecture {architecture!r} is unknown; available: {_listed(ARCHITECTURES)}"
         )
     kind = ARCHITECTURES[architecture]
     known = [field.name for field in fields(kind)]  # pyright: ignore[reportArgumentType]
-    if unknown := set(options).difference(known):
+    if unknown := set(stored).difference(known):
         raise InputError(
             f"{architecture} has no option {_listed(sorted(unknown))}; available: {_listed(known)}"
         )
+    options = {
+        name: _model_config(value) if isinstance(value, Mapping) else value
+        for name, value in stored.items()
+    }
     return kind(**options)
 
 
-def _to_yaml(config: ModelConfig, card: ModelCard) -> str:
+def _described(config: ModelConfig) -> dict[str, Any]:
     architecture = next(name for name, kind in ARCHITECTURES.items() if kind is type(config))
     options = {field.name: getattr(config, field.name) for field in fields(config)}  # pyright: ignore
+    return {
+        "architecture": architecture,
+        "options": {
+            name: _described(value) if isinstance(value, ModelConfig) else value
+            for name, value in options.items()
+        },
+    }
+
+
+def _to_yaml(config: ModelConfig, card: ModelCard) -> str:
     described = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(card).items()}
-    content = {"architecture": architecture, "options": options, "card": described}
-    return yaml.safe_dump(content, sort_keys=False)
+    return yaml.safe_dump({**_described(config), "card": described}, sort_keys=False)
 
 
 def _tupled(value: Any) -> Any:

@@ -16,7 +16,7 @@ from worldmodel.data.splits import split_by_hash
 from worldmodel.data.statistics import ActionStatistics, action_statistics
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.layers.action import ActionEncoder
-from worldmodel.model import ModelConfig, WorldModel
+from worldmodel.model import ModelConfig, WorldModel, channels_last
 from worldmodel.models.predrnn import PredRNNConfig
 from worldmodel.training.callbacks import (
     Interrupted,
@@ -184,7 +184,7 @@ def _model(config: TrainConfig, statistics: ActionStatistics) -> WorldModel:
     for module in model.modules():
         if isinstance(module, ActionEncoder):
             module.set_statistics(torch.tensor(statistics.mean), _spread(statistics))
-    return model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return channels_last(model)
 
 
 def _spread(statistics: ActionStatistics) -> torch.Tensor:

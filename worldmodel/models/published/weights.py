@@ -10,7 +10,13 @@ from typing import Any
 
 from worldmodel.errors import InputError
 from worldmodel.model import ModelConfig, WorldModel
+from worldmodel.models.published.conv_lstm import CONV_LSTM
+from worldmodel.models.published.e3d_lstm import E3D_LSTM
+from worldmodel.models.published.mim import MIM
+from worldmodel.models.published.motion_details_rnn import MOTION_DETAILS_RNN
+from worldmodel.models.published.motion_rnn import MOTION_RNN
 from worldmodel.models.published.predrnn import PREDRNN
+from worldmodel.models.published.predrnn_pp import PREDRNN_PP
 from worldmodel.models.published.state_dict import read_state_dict
 from worldmodel.models.published.translation import (
     FrameShape,
@@ -20,19 +26,32 @@ from worldmodel.models.published.translation import (
 )
 
 TRANSLATIONS: dict[str, Translation] = {
+    "ConvLSTM": CONV_LSTM,
     "PredRNN": PREDRNN,
+    "PredRNNPlusPlus": PREDRNN_PP,
+    "MIM": MIM,
+    "E3DLSTM": E3D_LSTM,
+    "MotionRNN": MOTION_RNN,
+    "MotionDetailsRNN": MOTION_DETAILS_RNN,
 }
 """By architecture."""
 
 _MARKS = {
-    "PredRNN": "cell_list.0.conv_m.0.weight",
+    "MIM": "stlstm_layer.",
+    "MotionDetailsRNN": ".conv33_X.",
+    "MotionRNN": "motion_list.",
+    "PredRNNPlusPlus": "gradient_highway.",
+    "E3DLSTM": ".conv3d.",
+    "PredRNN": ".conv_m.",
+    "ConvLSTM": "cell_list.",
 }
-"""A name that the weights of an architecture hold and those of the later ones here do not."""
+"""A part of a name that weights of an architecture hold and those of the later ones do not."""
 
 
 def recognised(weights: Weights) -> str | None:
-    """The architecture that such names belong to, if it is one of these."""
-    return next((kind for kind, mark in _MARKS.items() if mark in weights), None)
+    """The architecture that such names belong to, if it is one of `TRANSLATIONS`."""
+    names = " ".join(weights)
+    return next((kind for kind, mark in _MARKS.items() if mark in names), None)
 
 
 def import_weights(

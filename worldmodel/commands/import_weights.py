@@ -1,0 +1,97 @@
+"""`worldmodel import`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+from worldmodel.commands.options import check_output, parse
+from worldmodel.cost import parameter_count
+from worldmodel.errors import InputError, check_at_least
+from worldmodel.model import WorldModel
+from worldmodel.models.published.weights import import_weights
+from worldmodel.rollout import check_context
+from worldmodel.training.checkpoint import ModelCard, save_checkpoint
+
+
+@final
+@dataclass(frozen=True)
+class ImportConfig:
+    """Published weights as a checkpoint of ours; sizes are inferred from the weights.
+
+    Attributes:
+        file: `.pth`, `.pt`, `.ckpt` or `.safetensors` of the thuml repositories, of MoDeRNN or of
+            OpenSTL.
+        architecture: One of `worldmodel models`.
+        output: Folder of the checkpoint.
+        channels: Channels C of the frames it was trained on.
+        height: Their height H in pixels.
+        width: Their width W in pixels.
+        legacy: Compute as OpenSTL v0.3 did, whose ConvLSTM and PredRNN++ weights need it.
+        options: Options of the model that leave no trace in the weights.
+        action_names: One per action dimension; empty for action-free weights.
+        context: Frames it was trained to be given.
+        length: Frames of the clips it was trained on.
+        domains: What it was trained on.
+    """
+
+    file: str
+    architecture: str
+    output: str
+    channels: int = 1
+    height: int = 64
+    width: int = 64
+    legacy: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+    action_names: tuple[str, ...] = ()
+    context: int = 10
+    length: int = 20
+    domains: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_at_least(1, self, "channels", "height", "width")
+        check_context(self.context, self.length)
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Read the weights and write the checkpoint.
+
+    Raises:
+        InputError: The file cannot be read or does not fit, or the folder is taken.
+    """
+    config = parse(ImportConfig, "import", _with_file(arguments))
+    check_output(Path(config.output))
+    frame_shape = (config.channels, config.height, config.width)
+    options = {**config.options, **({"legacy": True} if config.legacy else {})}
+    model = import_weights(config.file, config.architecture, frame_shape, options)
+    save_checkpoint(config.output, model, _card(config, model))
+    millions = parameter_count(model) / 1e6
+    print(f"{config.output}: {config.architecture}, {millions:.2f}M parameters, {model.config}")
+
+
+def _with_file(arguments: Sequence[str]) -> list[str]:
+    """Let the file come first, without its option's name."""
+    if arguments and not arguments[0].startswith("-"):
+        return ["--file", *arguments]
+    return list(arguments)
+
+
+def _card(config: ImportConfig, model: WorldModel) -> ModelCard:
+    width = model.action_dim
+    names = config.action_names or tuple(f"action{index}" for index in range(width))
+    if len(names) != width:
+        raise InputError(f"action_names: expected {width} as in the weights, got {len(names)}")
+    return ModelCard(
+        frame_shape=model.frame_shape,
+        action_names=names,
+        action_mean=(0.0,) * width,
+        action_std=(1.0,) * width,
+        domains=config.domains,
+        context=config.context,
+        length=config.length,
+        steps=0,
+        seed=0,
+        data=Path(config.file).name,
+    )
