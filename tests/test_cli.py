@@ -22,6 +22,7 @@ from worldmodel.commands.plan import PlanConfig
 from worldmodel.data.robonet import RoboNet, write_episode
 from worldmodel.data.video import encode_mp4
 from worldmodel.envs.collect import CollectConfig
+from worldmodel.models.architectures import PUBLISHED
 from worldmodel.models.predrnn import PredRNNConfig
 from worldmodel.training.checkpoint import CONFIG, WEIGHTS, ModelCard, save_checkpoint
 from worldmodel.training.train import TrainConfig
@@ -374,6 +375,23 @@ def test_a_damaged_checkpoint(
     file = checkpoint / name
     file.write_bytes(file.read_bytes()[:60])
     refused(plan(tmp_path / "new", f"--checkpoint={checkpoint}"), f"{checkpoint}: damaged")
+
+
+# --- Architectures
+
+
+def test_all_architectures_are_listed_with_what_they_cost(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["models", "--height=16", "--width=16", "--length=2", "--batch=1"]) == 0
+    table, _, refusals = capsys.readouterr().out.partition("\n\n")
+    rows = {line.split(" | ")[0].removeprefix("| "): line for line in table.splitlines()[2:]}
+    assert list(rows) == list(PUBLISHED)
+    assert (
+        "PredRNNConfig | Wang et al., TPAMI | 2022 | 23.86 | 0.8 | yes | no" in rows["PredRNN-V2"]
+    )
+    assert rows["SVG"].endswith("| yes | yes |")
+    assert "RIMs: frames: expected a height and width" in refusals
 
 
 # --- Output folders

@@ -9,6 +9,7 @@ from typing import final
 from worldmodel.commands.options import parse
 from worldmodel.cost import forward_flops, parameter_count, shape_only
 from worldmodel.errors import InputError, check_at_least
+from worldmodel.model import ModelConfig
 from worldmodel.models.architectures import PUBLISHED
 from worldmodel.report.table import Cell, Table
 
@@ -43,24 +44,33 @@ class ModelsConfig:
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Print the table."""
+    """Print the table, and below it why a model cannot take such frames."""
     config = parse(ModelsConfig, "models", arguments)
-    print(Table.of([_row(name, config) for name in PUBLISHED]).markdown(), end="")
+    rows, refusals = [], []
+    for name in PUBLISHED:
+        row = _described(name)
+        try:
+            row |= _measured(PUBLISHED[name], config)
+        except InputError as error:
+            row |= dict.fromkeys(_MEASURED)
+            refusals.append(f"{name}: {error}")
+        rows.append(row)
+    print(Table.of(rows).markdown(), *refusals, sep="\n", end="\n" if refusals else "")
 
 
-def _row(name: str, options: ModelsConfig) -> dict[str, Cell]:
+def _described(name: str) -> dict[str, Cell]:
     config = PUBLISHED[name]
-    frame_shape = (options.channels, options.height, options.width)
-    known: dict[str, Cell] = {
+    return {
         "model": name,
         "options": type(config).__name__,
         "paper": config.paper,
         "year": str(config.year),
     }
-    try:
-        model = shape_only(config, frame_shape, options.action_dim)
-    except InputError as error:
-        return known | dict.fromkeys(_MEASURED) | {"remark": str(error)}
+
+
+def _measured(config: ModelConfig, options: ModelsConfig) -> dict[str, Cell]:
+    frame_shape = (options.channels, options.height, options.width)
+    model = shape_only(config, frame_shape, options.action_dim)
     parameters, flops = parameter_count(model), forward_flops(model, options.length, options.batch)
     measured = (round(parameters / 1e6, 2), round(flops / 1e9, 1), True, model.stochastic)
-    return known | dict(zip(_MEASURED, measured, strict=True)) | {"remark": ""}
+    return dict(zip(_MEASURED, measured, strict=True))
