@@ -22,8 +22,11 @@ from worldmodel.commands.plan import PlanConfig
 from worldmodel.data.robonet import RoboNet, write_episode
 from worldmodel.data.video import encode_mp4
 from worldmodel.envs.collect import CollectConfig
-from worldmodel.models.architectures import PUBLISHED
+from worldmodel.model import ModelConfig
+from worldmodel.models.architectures import ARCHITECTURES, PUBLISHED
+from worldmodel.models.motion_rnn import MotionRNNConfig
 from worldmodel.models.predrnn import PredRNNConfig
+from worldmodel.models.traj_gru import TrajGRUConfig
 from worldmodel.training.checkpoint import CONFIG, WEIGHTS, ModelCard, save_checkpoint
 from worldmodel.training.train import TrainConfig
 
@@ -378,6 +381,19 @@ def test_a_damaged_checkpoint(
 
 
 # --- Architectures
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES.values(), ids=list(ARCHITECTURES))
+def test_a_chosen_architecture_has_its_own_defaults(kind: type[ModelConfig]) -> None:
+    arguments = ["--data.path=x", "--output=x", f"--model={kind.__name__}"]
+    assert parse(TrainConfig, "train", arguments).model == kind()
+
+
+def test_a_chosen_backbone_has_its_own_defaults() -> None:
+    wrapped = ["--model=MotionRNNConfig", "--model.backbone=TrajGRUConfig"]
+    arguments = ["--data.path=x", "--output=x", *wrapped, "--model.backbone.hidden=32"]
+    expected = MotionRNNConfig(backbone=TrajGRUConfig(hidden=32))
+    assert parse(TrainConfig, "train", arguments).model == expected
 
 
 def test_all_architectures_are_listed_with_what_they_cost(

@@ -66,11 +66,14 @@ def parse(kind: type[Config], command: str, arguments: Sequence[str]) -> Config:
     parser.add_argument("--config", action="config", help="YAML file; see the shipped ones by name")
     parser.add_class_arguments(kind)
     try:
-        namespace = parser.parse_args(_with_shipped_configs(_with_flags(arguments, kind)))
+        namespace = parser.parse_args(
+            _with_shipped_configs(_with_flags(arguments, kind)), defaults=False
+        )
         values = parser.instantiate(namespace)
     except ArgumentError as error:
         raise InputError(_explained(str(error), kind)) from error
-    return kind(**{field.name: values[field.name] for field in fields(kind)})  # pyright: ignore
+    given = [field.name for field in fields(kind) if field.name in values]  # pyright: ignore
+    return kind(**{name: values[name] for name in given})
 
 
 def check_output(folder: Path) -> None:
