@@ -66,8 +66,9 @@ MODELS: dict[str, ModelConfig] = {
     "SVG": SVGConfig(width=16, halvings=3),
     "GRU+CAT": GRUCATConfig(hidden=256),
     "RIMs": RIMsConfig(inputs="embedding", decoder="CAT", hidden=64, dropout=0.0),
-    "OC-RIMs": RIMsConfig(decoder="BCD", cells=4, hidden=64, dropout=0.0),
-    "SCOFF": SCOFFConfig(decoder="BCD", cells=4, hidden=64, dropout=0.0),
+    "OC-RIMs": RIMsConfig(decoder="BCD", cells=3, hidden=64, dropout=0.0),
+    "OC-RIMs FF": RIMsConfig(inputs="feature-map", decoder="BCD", cells=3, hidden=64, dropout=0.0),
+    "SCOFF": SCOFFConfig(inputs="feature-map", decoder="BCD", cells=3, hidden=64, dropout=0.0),
 }
 
 
@@ -89,7 +90,12 @@ def main() -> None:
         if not record.exists():
             model, steps = trained(MODELS[name], train, arguments.seconds, name)
             result = scores(model, truth, arguments.output / f"{name}.png")
-            described = {"model": name, "parameters": parameter_count(model), "steps": steps}
+            described = {
+                "model": name,
+                "parameters": parameter_count(model),
+                "CPU s": round(arguments.seconds),
+                "steps": steps,
+            }
             record.write_text(json.dumps(described | result))
     rows = [*baselines(train, truth), *map(json.loads, _texts(arguments.output))]
     print(Table.of(sorted(rows, key=lambda row: row["MSE"])).markdown(), end="")
@@ -156,7 +162,7 @@ def baselines(digits: np.ndarray, truth: Clip) -> list[dict[str, str | float | N
     mean = clip_of(digits, 1024, np.random.default_rng(2)).frames.mean(dim=(0, 1))
     future = truth.frames[:, CONTEXT:]
     last = truth.frames[:, CONTEXT - 1 : CONTEXT].expand_as(future)
-    blank = {"parameters": None, "steps": None}
+    blank = {"parameters": None, "CPU s": None, "steps": None}
     return [
         {"model": "last frame", **blank, **_errors(last, truth)},
         {"model": "mean frame", **blank, **_errors(mean.expand_as(future), truth)},

@@ -27,7 +27,7 @@ from worldmodel.model import ModelConfig, WorldModel
 from worldmodel.models.e3d_lstm import E3DLSTM
 from worldmodel.models.motion_details_rnn import MotionDetailsRNN
 from worldmodel.models.motion_rnn import MotionRNN
-from worldmodel.models.published.translation import Translation, load_published
+from worldmodel.models.published.translation import FrameShape, Translation, load_published
 from worldmodel.models.published.weights import TRANSLATIONS, recognised, with_options
 from worldmodel.rollout import unroll
 from worldmodel.training.curriculum import Curriculum, ReverseScheduledSampling, ScheduledSampling
@@ -71,7 +71,7 @@ def compare(path: Path) -> list[Comparison]:
         raise InputError(f"{path}: no such fixture")
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
-    config = json.loads(str(arrays.pop("config")))
+    config = json.loads(str(arrays.pop("config", "{}")))
     if "in/images_bthwc" in arrays:
         return list(_patch_orders(arrays))
     if "iterations" in arrays:
@@ -82,11 +82,7 @@ def compare(path: Path) -> list[Comparison]:
     architecture = recognised(_weights(arrays))
     if architecture is None:
         raise InputError(f"{path}: no weights of a known architecture; it holds {list(arrays)[:5]}")
-    return [
-        comparison
-        for dtype in (torch.float32, torch.float64)
-        for comparison in _model(arrays, config, TRANSLATIONS[architecture], dtype)
-    ]
+    return _model(arrays, config, TRANSLATIONS[architecture])
 
 
 def _weights(arrays: Arrays) -> dict[str, Tensor]:
@@ -101,13 +97,40 @@ def _cell_comparison(name: str, ours: Tensor, reference: np.ndarray) -> Comparis
     return Comparison(name, relative_error(ours, reference), TOLERANCE[ours.dtype])
 
 
-def _model(
-    arrays: Arrays, config: dict[str, Any], translation: Translation, dtype: torch.dtype
+def _model(arrays: Arrays, config: dict[str, Any], translation: Translation) -> list[Comparison]:
+    """Comparisons in both precisions, under the forward that comes closest."""
+    inferred = translation.config(_weights(arrays), _frame_shape(config))
+    attempts = [
+        [
+            comparison
+            for dtype in TOLERANCE
+            for comparison in _passes(arrays, config, translation, options, dtype)
+        ]
+        for options in _forwards(_with_traceless(inferred, config))
+    ]
+    return min(attempts, key=lambda comparisons: max(c.error for c in comparisons))
+
+
+def _forwards(options: ModelConfig) -> list[ModelConfig]:
+    """The options, once per forward of OpenSTL if there are two.
+
+    Weights do not tell which of them made a fixture's numbers, but the numbers do: they differ by
+    far more than the tolerance.
+    """
+    if not hasattr(options, "legacy"):
+        return [options]
+    return [with_options(options, {"legacy": legacy}) for legacy in (False, True)]
+
+
+def _passes(
+    arrays: Arrays,
+    config: dict[str, Any],
+    translation: Translation,
+    options: ModelConfig,
+    dtype: torch.dtype,
 ) -> Iterator[Comparison]:
-    weights = _weights(arrays)
-    frame_shape = (config["img_channel"], config["img_height"], config["img_width"])
-    options = _with_traceless(translation.config(weights, frame_shape), config)
-    model = load_published(translation, options, frame_shape, weights).train().to(dtype)
+    model = load_published(translation, options, _frame_shape(config), _weights(arrays))
+    model = model.train().to(dtype)
     clip = _clip(arrays, config, dtype)
     mask = _sampling_mask(arrays["in/mask_bt"], clip.frames.shape[1])
     drawn = isinstance(model, MotionRNN)
@@ -119,24 +142,27 @@ def _model(
             "mse": mean_squared_error(predictions, clip),
             "loss": loss,
         }
-        if "decoupling" in terms:
-            results["decouple"] = terms["decoupling"]
         prefix = "out/" if dtype == torch.float32 else "out64/"
-        for name, value in results.items():
-            if prefix + name in arrays:
-                error = relative_error(value, arrays[prefix + name])
-                yield Comparison(prefix + name, error, TOLERANCE[dtype])
+        if prefix + "frames_test" in arrays:
+            results["frames_test"] = _layout(_test_pass(model, clip, config), arrays, config)
+    if "decoupling" in terms:
+        results["decouple"] = terms["decoupling"]
+    forward = ", legacy forward" if getattr(options, "legacy", False) else ""
+    for name, value in results.items():
+        if prefix + name in arrays:
+            error = relative_error(value, arrays[prefix + name])
+            yield Comparison(f"{prefix}{name}{forward}", error, TOLERANCE[dtype])
+    if dtype == torch.float32:
         yield from _gradient_norms(model, loss, arrays, translation)
-        if dtype == torch.float32:
-            yield from _test_pass(model, clip, config, arrays)
+
+
+def _frame_shape(config: dict[str, Any]) -> FrameShape:
+    return config["img_channel"], config["img_height"], config["img_width"]
 
 
 def _with_traceless(options: ModelConfig, config: dict[str, Any]) -> ModelConfig:
     """The options that leave no trace in the weights, from the published configuration."""
-    told = " ".join(f"{name}={value}" for name, value in config.items())
     traceless: dict[str, Any] = {}
-    if "legacy" in told.lower() or "v0.3" in told:
-        traceless["legacy"] = True
     if "dcb_iterations" in config:
         traceless["half_steps"] = config["dcb_iterations"]
     if getattr(options, "patch", 1) is None:
@@ -159,18 +185,11 @@ def _loss(
     return training_loss(predictions, clip, terms, config["decouple_beta"], absolute)
 
 
-def _test_pass(
-    model: WorldModel, clip: Clip, config: dict[str, Any], arrays: Arrays
-) -> Iterator[Comparison]:
-    reference = arrays.get("out/frames_test")
-    if reference is None:
-        return
+def _test_pass(model: WorldModel, clip: Clip, config: dict[str, Any]) -> Tensor:
     mask = torch.zeros(clip.actions.shape[:2])
     mask[:, : config["input_length"]] = 1
     with torch.no_grad():
-        predictions, _ = unroll(model.eval(), clip, mask)
-    error = relative_error(_layout(predictions, arrays, config), reference)
-    yield Comparison("out/frames_test", error, TOLERANCE[torch.float32])
+        return unroll(model.eval(), clip, mask)[0]
 
 
 def _gradient_norms(
@@ -186,8 +205,7 @@ def _gradient_norms(
         entry = translation.entry(published, torch.from_numpy(arrays[f"w/{published}"]))
         gradient = None if entry is None else parameters[entry[0]].grad
         norm = torch.zeros(()) if gradient is None else gradient.norm()
-        label = f"{name} ({str(loss.dtype).removeprefix('torch.')})"
-        yield Comparison(label, relative_error(norm, reference), TOLERANCE[torch.float32])
+        yield Comparison(name, relative_error(norm, reference), TOLERANCE[torch.float32])
 
 
 def _clip(arrays: Arrays, config: dict[str, Any], dtype: torch.dtype) -> Clip:
@@ -259,20 +277,22 @@ def _schedules(arrays: Arrays, config: dict[str, Any]) -> Iterator[Comparison]:
 
 def main(paths: list[str]) -> int:
     """Print every comparison; 0 if all hold, 1 if one does not, 2 for a fixture nobody knows."""
-    failed = False
+    status = 0
     for path in map(Path, paths):
         print(path.name)
         try:
             comparisons = compare(path)
         except InputError as error:
             print(f"  {error}", file=sys.stderr)
-            return 2
+            status = 2
+            continue
         for c in comparisons:
             print(
                 f"  {'ok  ' if c.holds else 'FAIL'} {c.error:9.2e} (<= {c.tolerance:g})  {c.name}"
             )
-        failed |= not all(c.holds for c in comparisons)
-    return int(failed)
+        if not all(c.holds for c in comparisons):
+            status = max(status, 1)
+    return status
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from worldmodel.errors import InputError
 from worldmodel.models.published.rims import (
     rim_cell_from_published,
     slot_attention_from_published,
@@ -59,7 +60,13 @@ def _weights(arrays: Arrays) -> dict[str, Tensor]:
 
 
 def _triples(prefix: str, ours: Mapping[str, Tensor], arrays: Arrays) -> Iterator[Triple]:
-    """Every output of the reference; one that we lack is a KeyError."""
+    """Every output of the reference.
+
+    Raises:
+        InputError: We have no such output.
+    """
     for name, reference in arrays.items():
         if name.startswith(prefix):
+            if name.removeprefix(prefix) not in ours:
+                raise InputError(f"{name}: no such output; available: {', '.join(ours)}")
             yield name, ours[name.removeprefix(prefix)], reference

@@ -6,18 +6,29 @@ import torch
 from torch import Tensor, nn
 
 
-def conv(x: Tensor, layer: nn.Module) -> Tensor:
+def convolved(x: Tensor, weight: Tensor, bias: Tensor | None, groups: int = 1) -> Tensor:
     """A convolution of (C, h, w) by its definition: a sum over taps."""
-    assert isinstance(layer, nn.Conv2d)
-    outputs, inputs, side, _ = layer.weight.shape
-    h, w = x.shape[1:]
-    padded = torch.zeros(inputs, h + side - 1, w + side - 1, dtype=x.dtype)
+    (outputs, inputs, side, _), (h, w) = weight.shape, x.shape[1:]
+    padded = torch.zeros(len(x), h + side - 1, w + side - 1, dtype=x.dtype)
     padded[:, side // 2 : side // 2 + h, side // 2 : side // 2 + w] = x
     y = torch.zeros(outputs, h, w, dtype=x.dtype)
     for o, i, row, column in product(range(outputs), range(inputs), range(side), range(side)):
-        tap = padded[i, row : row + h, column : column + w]
-        y[o] += layer.weight[o, i, row, column].detach() * tap
-    return y if layer.bias is None else y + layer.bias.detach()[:, None, None]
+        first = o // (outputs // groups) * inputs
+        tap = padded[first + i, row : row + h, column : column + w]
+        y[o] += weight[o, i, row, column].detach() * tap
+    return y if bias is None else y + bias.detach()[:, None, None]
+
+
+def conv(x: Tensor, layer: nn.Module) -> Tensor:
+    """`convolved` by a layer."""
+    assert isinstance(layer, nn.Conv2d)
+    return convolved(x, layer.weight, layer.bias, layer.groups)
+
+
+def normalised(x: Tensor, epsilon: float = 1e-5) -> Tensor:
+    """To mean zero and variance one, over all entries."""
+    spread = (x - x.mean()).square().mean()
+    return (x - x.mean()) / (spread + epsilon).sqrt()
 
 
 def path(x: Tensor, layers: nn.Module | None) -> Tensor:
@@ -28,8 +39,18 @@ def path(x: Tensor, layers: nn.Module | None) -> Tensor:
         return y
     norm = layers[1]
     assert isinstance(norm, nn.LayerNorm)
-    spread = (y - y.mean()).square().mean()
-    return (y - y.mean()) / (spread + norm.eps).sqrt() * norm.weight + norm.bias
+    return normalised(y, norm.eps) * norm.weight + norm.bias
+
+
+def softmax(scores: list[Tensor]) -> list[Tensor]:
+    powers = [score.exp() for score in scores]
+    return [power / torch.stack(powers).sum() for power in powers]
+
+
+def attended(query: Tensor, keys: list[Tensor], values: list[Tensor], scale: float = 1.0) -> Tensor:
+    """The values' mean, weighted by the softmax of the keys' products with one query."""
+    weights = softmax([scale * (query @ key) for key in keys])
+    return torch.stack([w * value for w, value in zip(weights, values, strict=True)]).sum(dim=0)
 
 
 @torch.no_grad()

@@ -4,18 +4,16 @@ import functools
 import itertools
 from pathlib import Path
 
+import naive
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from worldmodel.clip import Clip
-from worldmodel.layers.e3d_lstm import (
-    E3DLSTMCell,
-    WindowConvolution,
-    eidetic_recall,
-    openstl_recall,
-)
+from worldmodel.layers.e3d_lstm import E3DLSTMCell
+from worldmodel.layers.eidetic_recall import eidetic_recall, openstl_recall
+from worldmodel.layers.window_convolution import WindowConvolution
 from worldmodel.models.e3d_lstm import E3DLSTM, E3DLSTMConfig
 from worldmodel.models.published.e3d_lstm import E3D_LSTM
 from worldmodel.rollout import observe, predict
@@ -25,9 +23,8 @@ HIDDEN, WINDOW, GRID = 2, 2, (2, 3)
 
 def naive_norm(y: Tensor, norm: nn.LayerNorm) -> Tensor:
     """Layer normalisation of a window (C, slices, h, w)."""
-    spread = (y - y.mean()).square().mean()
     scale, shift = norm.weight.reshape(y.shape), norm.bias.reshape(y.shape)
-    return (y - y.mean()) / (spread + norm.eps).sqrt() * scale + shift
+    return naive.normalised(y, norm.eps) * scale + shift
 
 
 def naive_conv(x: Tensor, layer: WindowConvolution, *, repeat: bool = False) -> Tensor:
@@ -48,34 +45,21 @@ def naive_conv(x: Tensor, layer: WindowConvolution, *, repeat: bool = False) -> 
     return naive_norm(y, layer.norm) if isinstance(layer.norm, nn.LayerNorm) else y
 
 
-def naive_attention(queries: list[Tensor], values: list[Tensor]) -> list[Tensor]:
-    recalled = []
-    for query in queries:
-        weights = torch.stack([(query @ value).exp() for value in values])
-        parts = zip(weights / weights.sum(), values, strict=True)
-        recalled.append(torch.stack([weight * value for weight, value in parts]).sum(dim=0))
-    return recalled
-
-
 def naive_recall(query: Tensor, history: list[Tensor]) -> Tensor:
     """Every position of every slice of the query over every position of every memory."""
     positions = list(itertools.product(*(range(n) for n in query.shape[1:])))
-    queries, *memories = ([maps[:, z, r, c] for z, r, c in positions] for maps in (query, *history))
+    memories = [maps[:, z, r, c] for maps in history for z, r, c in positions]
     recalled = torch.zeros_like(query)
-    values = naive_attention(queries, list(itertools.chain(*memories)))
-    for (z, r, c), value in zip(positions, values, strict=True):
-        recalled[:, z, r, c] = value
+    for z, r, c in positions:
+        recalled[:, z, r, c] = naive.attended(query[:, z, r, c], memories, memories)
     return recalled
 
 
 def naive_openstl_recall(query: Tensor, history: list[Tensor]) -> Tensor:
     """The same over runs of C numbers, in the order channel, slice, row, column."""
-    channels, numbers = query.shape[0], query.numel()
-    queries, *memories = (
-        [maps.flatten()[n : n + channels] for n in range(0, numbers, channels)]
-        for maps in (query, *history)
-    )
-    values = naive_attention(queries, list(itertools.chain(*memories)))
+    channels = query.shape[0]
+    memories = [run for maps in history for run in maps.flatten().split(channels)]
+    values = [naive.attended(run, memories, memories) for run in query.flatten().split(channels)]
     return torch.cat(values).reshape(query.shape)
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import naive
 import numpy as np
 import pytest
 import torch
@@ -17,31 +18,11 @@ from worldmodel.models.published.mim import MIM as PUBLISHED
 HIDDEN, GRID = 2, (3, 4)
 
 
-def naive_conv(x: Tensor, layers: nn.Module) -> Tensor:
-    """A convolution of (C, h, w) by its definition, and the normalisation after it."""
-    conv, *norms = layers.children() if isinstance(layers, nn.Sequential) else [layers]
-    assert isinstance(conv, nn.Conv2d)
-    side, (h, w) = conv.weight.shape[-1], x.shape[1:]
-    y = torch.zeros(conv.weight.shape[0], h, w, dtype=x.dtype)
-    for row in range(h):
-        for column in range(w):
-            for i in range(side):
-                for j in range(side):
-                    r, c = row + i - side // 2, column + j - side // 2
-                    if 0 <= r < h and 0 <= c < w:
-                        y[:, row, column] += conv.weight[:, :, i, j] @ x[:, r, c]
-    for norm in norms:
-        assert isinstance(norm, nn.LayerNorm)
-        spread = (y - y.mean()).square().mean()
-        y = (y - y.mean()) / (spread + norm.eps).sqrt() * norm.weight + norm.bias
-    return y
-
-
 def naive_module(
     module: MemoryModule, x: Tensor, recurrent: Tensor, memory: Tensor
 ) -> tuple[Tensor, Tensor]:
     """MIM-N or MIM-S: its output and its new memory."""
-    gates = naive_conv(x, module.conv_x) + naive_conv(recurrent, module.conv_h)
+    gates = naive.path(x, module.conv_x) + naive.path(recurrent, module.conv_h)
     i, g, f, o = gates.reshape(4, -1, *memory.shape[1:])
     w_i, w_f = module.peephole.reshape(2, *memory.shape)
     i = torch.sigmoid(i + w_i * memory)
@@ -58,15 +39,15 @@ def naive_block(
     if change is not None:
         d, n = naive_module(block.nonstationary, change, d, n)
     t, s = naive_module(block.stationary, d, state["cell"], state["stationary"])
-    i_x, g_x, f_x, o_x = naive_conv(x, block.conv_x).reshape(4, *x.shape)
-    i_h, g_h, o_h = naive_conv(state["hidden"], block.conv_h).reshape(3, *x.shape)
-    i_m, g_m, f_m, o_m = naive_conv(m, block.conv_m).reshape(4, *x.shape)
+    i_x, g_x, f_x, o_x = naive.path(x, block.conv_x).reshape(4, *x.shape)
+    i_h, g_h, o_h = naive.path(state["hidden"], block.conv_h).reshape(3, *x.shape)
+    i_m, g_m, f_m, o_m = naive.path(m, block.conv_m).reshape(4, *x.shape)
     gain = torch.sigmoid(i_x + i_h) * torch.tanh(g_x + g_h)
     memory_gain = torch.sigmoid(i_x + i_m) * torch.tanh(g_x + g_m)
     cell = t + gain
     memory = torch.sigmoid(f_x + f_m + block.forget_bias) * m + memory_gain
     gate = torch.sigmoid(o_x + o_h + o_m)
-    hidden = gate * torch.tanh(naive_conv(torch.cat([cell, memory]), block.conv_last))
+    hidden = gate * torch.tanh(naive.conv(torch.cat([cell, memory]), block.conv_last))
     return {
         "hidden": hidden,
         "cell": cell,

@@ -4,14 +4,15 @@ import itertools
 import math
 from typing import Any
 
+import naive
 import pytest
 import torch
 from torch import Tensor, nn
 
 from worldmodel.clip import Clip
 from worldmodel.errors import InputError
-from worldmodel.layers.mode_cell import (
-    ModeCell,
+from worldmodel.layers.mode_cell import ModeCell
+from worldmodel.layers.slot_interaction import (
     MultiHeadAttention,
     SlotGraph,
     SlotSplit,
@@ -35,50 +36,23 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def naive_conv(x: Tensor, weight: Tensor, bias: Tensor | None, groups: int = 1) -> Tensor:
-    """Convolution of (C, h, w) by its definition: a sum over taps."""
-    outputs, per_group, side, _ = weight.shape
-    pad = side // 2
-    padded = torch.zeros(x.shape[0], x.shape[1] + 2 * pad, x.shape[2] + 2 * pad, dtype=x.dtype)
-    padded[:, pad : pad + x.shape[1], pad : pad + x.shape[2]] = x
-    y = torch.zeros(outputs, *x.shape[1:], dtype=x.dtype)
-    for o in range(outputs):
-        first = o // (outputs // groups) * per_group
-        for c in range(per_group):
-            for i in range(side):
-                for j in range(side):
-                    tap = padded[first + c, i : i + x.shape[1], j : j + x.shape[2]]
-                    y[o] += weight[o, c, i, j] * tap
-        if bias is not None:
-            y[o] += bias[o]
-    return y
-
-
-def naive_layer(x: Tensor, conv: nn.Module) -> Tensor:
-    assert isinstance(conv, nn.Conv2d)
-    return naive_conv(x, conv.weight, conv.bias, conv.groups)
-
-
 def naive_projection(x: Tensor, layers: nn.Module) -> Tensor:
     depthwise1, pointwise1, norm, depthwise2, pointwise2 = layers.children()
     assert isinstance(norm, nn.GroupNorm)
     assert norm.num_groups == 1
-    x = naive_layer(naive_layer(x, depthwise1), pointwise1)
-    spread = (x - x.mean()).square().mean()
-    x = (x - x.mean()) / (spread + norm.eps).sqrt()
+    x = naive.normalised(naive.conv(naive.conv(x, depthwise1), pointwise1), norm.eps)
     x = x * norm.weight[:, None, None] + norm.bias[:, None, None]
-    return naive_layer(naive_layer(x, depthwise2), pointwise2)
+    return naive.conv(naive.conv(x, depthwise2), pointwise2)
 
 
 def naive_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Equation (3) for one slot, all of shape (width, h, w): every position asks every other."""
     width, h, w = query.shape
+    positions = list(itertools.product(range(h), range(w)))
+    keys, values = ([maps[:, i, j] for i, j in positions] for maps in (key, value))
     attended = torch.zeros_like(value)
-    for i in range(h * w):
-        asked = query[:, i // w, i % w]
-        scores = [math.exp(asked @ key[:, j // w, j % w] / math.sqrt(width)) for j in range(h * w)]
-        for j in range(h * w):
-            attended[:, i // w, i % w] += scores[j] / sum(scores) * value[:, j // w, j % w]
+    for i, j in positions:
+        attended[:, i, j] = naive.attended(query[:, i, j], keys, values, 1 / math.sqrt(width))
     return attended
 
 
@@ -139,7 +113,7 @@ def naive_slots(cell: ModeCell, both: Tensor, bus: Tensor, config: ModeRNNConfig
     for n, slot in enumerate(naive_interaction(cell.binding.interaction, both, bus, config)):
         first = n * width if config.per_slot_ffn else 0
         own = slice(first, first + width)
-        slots.append(naive_conv(slot, ffn.weight[own], ffn.bias[own]).clamp_min(0))
+        slots.append(naive.convolved(slot, ffn.weight[own], ffn.bias[own]).clamp_min(0))
     return slots
 
 
@@ -170,7 +144,7 @@ def naive_cell(
     both = torch.cat([x, hidden])  # I = [X, H]
     slots = naive_slots(cell, both, bus, config)
     fused = naive_fusion(cell, both, slots, config)
-    g, i, f, o = naive_layer(torch.cat([fused, both]), cell.gates).reshape(4, *bus.shape)  # Eqn. 7.
+    g, i, f, o = naive.conv(torch.cat([fused, both]), cell.gates).reshape(4, *bus.shape)  # Eqn. 7.
     bus = torch.sigmoid(f + config.forget_bias) * bus + torch.sigmoid(i) * torch.tanh(g)
     return torch.sigmoid(o) * torch.tanh(bus), bus, torch.sigmoid(o)
 
@@ -224,9 +198,9 @@ def test_an_action_modulates_the_hidden_state() -> None:
     _, state = model.step(frame, action, state)
 
     planes = action[0, :, None, None].expand(2, 2, 3)
-    embedded = naive_layer(frame[0], model.get_submodule("codec.embedding"))
-    factor = naive_layer(planes, cell.modulation.conv)
-    hidden = naive_layer(hidden, cell.recall) * factor
+    embedded = naive.conv(frame[0], model.get_submodule("codec.embedding"))
+    factor = naive.conv(planes, cell.modulation.conv)
+    hidden = naive.conv(hidden, cell.recall) * factor
     expected = naive_cell(cell, embedded, hidden, bus, config)
     torch.testing.assert_close(state["hidden0"][0], expected[0], rtol=1e-10, atol=1e-12)
     torch.testing.assert_close(state["bus0"][0], expected[1], rtol=1e-10, atol=1e-12)
@@ -245,7 +219,7 @@ def test_layers_stack_within_a_step() -> None:
     prediction, state = model.step(frame, frame.new_zeros(1, 0), state)
 
     patches = torch.stack([frame[0, 0, i::2, j::2] for i in range(2) for j in range(2)])
-    x = naive_layer(patches, model.get_submodule("codec.embedding"))
+    x = naive.conv(patches, model.get_submodule("codec.embedding"))
     for layer, cell in enumerate(cells):
         assert cell.bus_mean is not None
         bus = cell.bus_mean[:, None, None].expand(4, 2, 2)
@@ -253,7 +227,7 @@ def test_layers_stack_within_a_step() -> None:
         x, bus, _ = naive_cell(cell, x, hidden, bus, config)
         torch.testing.assert_close(state[f"bus{layer}"][0], bus, rtol=1e-10, atol=1e-12)
     assert torch.equal(model.latent(state), state["bus1"])
-    top = naive_layer(x, model.get_submodule("codec.output"))
+    top = naive.conv(x, model.get_submodule("codec.output"))
     for i in range(2):
         for j in range(2):
             torch.testing.assert_close(prediction[0, 0, i::2, j::2], top[2 * i + j])
@@ -359,7 +333,7 @@ def test_the_size_is_that_of_the_equations(kernel: int) -> None:
     def separable(inputs: int) -> int:
         return 9 * inputs + inputs * both + 2 * both + 9 * both + both * both + both
 
-    projections = separable(d) + 2 * separable(both)
+    projections = separable(d) + 2 * separable(both) - both  # keys have no bias
     networks = slots * (9 * both // slots * both + both)
     weights = both * both // 2 + both // 2 + both // 2 * (slots + 1) + slots + 1
     gates = 4 * (kernel**2 * 2 * both * d + d)

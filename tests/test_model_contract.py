@@ -233,12 +233,15 @@ def test_evaluation_is_deterministic(case: Case) -> None:
 
 @over(CASES)
 def test_every_parameter_gets_a_gradient(case: Case) -> None:
-    model, clip = case.model().train(), case.clip()
+    """One that is more than rounding, as a bias has that cancels in a softmax."""
+    model, clip = case.model().double().train(), case.clip().double()
     predictions, terms = unroll(model, clip, torch.ones(3, 5))
     loss = (predictions - clip.frames[:, 1:]).square().mean() + sum(terms.values())
     torch.as_tensor(loss).backward()
-    lacking = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
-    assert lacking == []
+    largest = {
+        n: 0.0 if p.grad is None else float(p.grad.abs().max()) for n, p in model.named_parameters()
+    }
+    assert [n for n, size in largest.items() if size <= 1e-13 * max(largest.values())] == []
 
 
 @over(CASES)

@@ -33,9 +33,7 @@ def naive_cell(cell: nn.Module, x: Tensor, hidden: Tensor, memory: Tensor, turns
             hidden = naive_attention(cell.details.by_input, x) * hidden
     i, f, g, o = (naive.path(x, cell.conv_x) + naive.path(hidden, cell.conv_h)).chunk(4)
     memory = torch.sigmoid(f + 0.5) * memory + torch.sigmoid(i) * torch.tanh(g)
-    memory = memory - memory.mean()
-    memory = memory / (memory.square().mean() + 1e-5).sqrt()
-    memory = memory * cell.norm_cell.weight + cell.norm_cell.bias
+    memory = naive.normalised(memory) * cell.norm_cell.weight + cell.norm_cell.bias
     return torch.stack((torch.sigmoid(o) * torch.tanh(memory), memory))
 
 

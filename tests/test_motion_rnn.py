@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from worldmodel.clip import Clip
 from worldmodel.cost import forward_flops, parameter_count, shape_only
 from worldmodel.errors import InputError
 from worldmodel.layers.motion_gru import Warp, neighbourhoods
@@ -25,7 +26,10 @@ from worldmodel.models.predrnn import PredRNNConfig
 from worldmodel.models.predrnn_pp import PredRNNPlusPlusConfig
 from worldmodel.models.published.motion_rnn import MOTION_RNN
 from worldmodel.models.published.translation import load_published
+from worldmodel.models.sa_conv_lstm import SAConvLSTMConfig
 from worldmodel.models.stack import StackConfig
+from worldmodel.models.traj_gru import TrajGRUConfig
+from worldmodel.rollout import unroll
 
 PREDRNN = PredRNNConfig(layers=3, hidden=4, kernel=3, patch=1, memory_decoupling=False)
 BACKBONES: dict[str, StackConfig] = {
@@ -34,6 +38,12 @@ BACKBONES: dict[str, StackConfig] = {
     "mim": MIMConfig(layers=3, hidden=4, kernel=3, patch=1),
     "e3d-lstm": E3DLSTMConfig(layers=2, hidden=4, kernel=3, patch=1, window=3),
     "motion-details": MotionDetailsRNNConfig(layers=2, hidden=4, kernel=3, patch=1),
+    "m-only": replace(PREDRNN, memory_flow="M-only"),
+}
+WITHOUT_GATES: dict[str, StackConfig] = {
+    "predrnn++": PredRNNPlusPlusConfig(layers=2, hidden=4, kernel=3, patch=1),
+    "sa-conv-lstm": SAConvLSTMConfig(layers=2, hidden=4, patch=1, keys=2),
+    "traj-gru": TrajGRUConfig(layers=2, hidden=4, patch=1, links=2, flow_features=2),
 }
 FRAME = (1, 4, 6)
 TABLE_3 = list(product([False, True], [False, True], [0.0, 0.3]))
@@ -152,7 +162,7 @@ def check_equations(config: MotionRNNConfig) -> None:
     for frame in torch.rand(3, 1, *FRAME, dtype=torch.float64):
         prediction, state = model.step(frame, frame.new_zeros(1, 0), state)
         x, after = model.codec.encode(frame)[0], {}
-        flow = {"memory": before["memory"]} if "memory" in before else {}
+        flow = {name: before[name] for name in ("memory", "hidden") if name in before}
         highway = torch.zeros(())
         for level, layer in enumerate(model.cells):
             assert isinstance(layer, MotionLayer)
@@ -175,6 +185,8 @@ def check_equations(config: MotionRNNConfig) -> None:
                 )
                 kept |= {"motion_filter": offsets[None], "motion_trend": trend[None]}
             x, flow = hidden[None], {**flow, **output.flow}
+            if "hidden" in flow:
+                flow["hidden"] = x
             after |= {f"{name}{level}": value for name, value in {**kept, "hidden": x}.items()}
         after |= {name: flow[name] for name in before if name in flow}
         assert set(after) == set(state.keys())
@@ -204,12 +216,21 @@ def test_every_backbone_with_output_gates_can_be_wrapped(name: str) -> None:
     check_equations(MotionRNNConfig(backbone=BACKBONES[name], encoder_kernel=3, fusion_kernel=3))
 
 
+@pytest.mark.parametrize("name", [*BACKBONES, *WITHOUT_GATES])
+def test_every_backbone_reads_what_was_moved(name: str) -> None:
+    backbone = (BACKBONES | WITHOUT_GATES)[name]
+    model = MotionRNNConfig(backbone=backbone, highway=name in BACKBONES).build(FRAME, 2)
+    clip = Clip.checked(torch.rand(2, 4, *FRAME), torch.randn(2, 3, 2))
+    predictions, _ = unroll(model, clip, torch.ones(2, 3))
+    predictions.square().sum().backward()
+    assert [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
 @torch.no_grad()
-@pytest.mark.parametrize("name", list(BACKBONES))
+@pytest.mark.parametrize("name", [*BACKBONES, *WITHOUT_GATES])
 def test_without_its_additions_it_is_the_backbone(name: str) -> None:
-    config = MotionRNNConfig(
-        backbone=BACKBONES[name], highway=False, transient=False, trend_rate=0.0
-    )
+    backbone = (BACKBONES | WITHOUT_GATES)[name]
+    config = MotionRNNConfig(backbone=backbone, highway=False, transient=False, trend_rate=0.0)
     wrapped, plain = config.build(FRAME, 2), config.backbone.build(FRAME, 2)
     wrapped.load_state_dict(
         {
@@ -261,7 +282,7 @@ def test_a_grid_that_has_no_half_is_refused() -> None:
 
 
 def test_layers_without_an_output_gate_take_no_highway() -> None:
-    backbone = PredRNNPlusPlusConfig(layers=2, hidden=4, kernel=3, patch=1)
+    backbone = WITHOUT_GATES["predrnn++"]
     frame, action = torch.rand(1, *FRAME), torch.zeros(1, 0)
     model = MotionRNNConfig(backbone=backbone).build(FRAME, 0)
     with pytest.raises(InputError, match="expected layers with one, got CausalLSTMCell"):
@@ -298,15 +319,38 @@ def test_stored_initial_states_are_found(style: str) -> None:
 
 
 def test_stored_initial_states_may_be_stacked() -> None:
-    states = parity_motion.stored_states(
-        {"in/h_t": np.arange(3.0).reshape(3, 1, 1, 1, 1), "in/mean": np.ones((1, 1, 1, 1))}
-    )
-    assert {name: float(value) for name, value in states.items()} == {
-        "hidden0": 0,
-        "hidden1": 1,
-        "hidden2": 2,
-        "motion_trend0": 1,
+    state = MotionRNNConfig(backbone=PREDRNN).build(FRAME, 0).initial_state(2)
+    hidden = torch.randn(3, 2, 4, 4, 6)
+    state = parity_motion.begin_with(state, {"in/h0": hidden.numpy()})
+    assert all(torch.equal(state[f"hidden{layer}"], hidden[layer]) for layer in range(3))
+
+
+def test_of_two_initial_states_drawn_as_one_either_is_both() -> None:
+    state = MotionRNNConfig(backbone=PREDRNN).build(FRAME, 0).initial_state(2)
+    arrays = {
+        "in/c_t.1": torch.randn(2, 4, 4, 6).numpy(),
+        "in/offset.0": torch.randn(2, 18, 2, 3).numpy(),
     }
+    state = parity_motion.begin_with(state, arrays)
+    assert torch.equal(state["hidden1"], state["cell1"])
+    assert torch.equal(state["motion_trend0"], state["motion_filter0"])
+    assert state["hidden1"].any()
+    assert state["motion_filter0"].any()
+    assert not state["hidden0"].any()
+
+
+@pytest.mark.parametrize("style", ["in/init_{}", "draw.{:02d}"])
+def test_initial_states_without_names_are_taken_in_the_order_of_the_authors(style: str) -> None:
+    state = MotionRNNConfig(backbone=PREDRNN).build(FRAME, 0).initial_state(2)
+    maps, code, motion = (2, 4, 4, 6), (2, 1, 2, 3), (2, 18, 2, 3)
+    drawn = [torch.randn(s) for s in (maps, maps, maps, code, motion, code, motion, maps, maps)]
+    arrays = {style.format(index): value.numpy() for index, value in enumerate(drawn)}
+    state = parity_motion.begin_with(state, dict(reversed(arrays.items())))
+    places = {"hidden0": 0, "cell2": 2, "motion_filter0": 4, "motion_trend1": 6, "memory": 7}
+    assert all(torch.equal(state[entry], drawn[place]) for entry, place in places.items())
+    arrays.popitem()
+    with pytest.raises(InputError, match="expected a variable of the authors' in each name"):
+        parity_motion.begin_with(state, arrays)
 
 
 def test_stored_initial_states_that_do_not_fit_are_refused() -> None:
@@ -321,3 +365,7 @@ def test_stored_initial_states_that_do_not_fit_are_refused() -> None:
         pytest.raises(InputError, match="hidden7: no such entry, available: cell0, cell1"),
     ):
         model.initial_state(1)
+    state = MotionRNNConfig(backbone=PREDRNN).build(FRAME, 0).initial_state(1)
+    twice = {"in/h_t.0": np.zeros((1, 4, 4, 6)), "in/hidden_0": np.zeros((1, 4, 4, 6))}
+    with pytest.raises(InputError, match=r"in/hidden_0: in/h_t\.0 already holds hidden0"):
+        parity_motion.begin_with(state, twice)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import naive
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor, nn, sigmoid
 
 from worldmodel.cost import forward_flops, parameter_count, shape_only
 from worldmodel.errors import InputError
@@ -22,10 +22,6 @@ from worldmodel.models.stack import StackConfig
 
 FRAME = (1, 3, 4)
 ZERO = torch.zeros(2, 3, 4, dtype=torch.float64)
-
-
-def sigmoid(x: Tensor) -> Tensor:
-    return 1 / (1 + torch.exp(-x))
 
 
 @torch.no_grad()
@@ -182,6 +178,8 @@ def test_an_untrained_highway_forgets_half_in_every_step() -> None:
     ("build", "message"),
     [
         (lambda: PredRNNPlusPlusConfig(layers=1), r"layers: expected at least 2, got 1"),
+        (lambda: PredRNNConfig(patch=0), r"PredRNNConfig\.patch: expected at least 1, got 0"),
+        (lambda: PredRNNConfig(patch=None, hidden=1), r"hidden: expected at least 2, got 1"),
         (lambda: PredRNNConfig(memory_flow="M-only"), r"memory_decoupling: expected False"),
         (
             lambda: PredRNNConfig(memory_flow="upwards"),  # pyright: ignore[reportArgumentType]

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from naive_cells import naive_attention, naive_gru, naive_slots, normalised, softmax
+from naive import normalised, softmax
+from naive_objects import SIZES, SMALL, naive_attention, naive_gru, naive_slots
 from parity import relative_error
 from parity_objects import compare_rim
 from torch import Tensor, nn
@@ -26,27 +27,6 @@ from worldmodel.models.gru_cat import GRUCATConfig
 from worldmodel.models.published.rims import rim_cell_from_published
 from worldmodel.models.rims import RIMs, RIMsConfig
 
-SIZES = CellSizes(
-    inputs=5,
-    hidden=6,
-    cells=4,
-    active=2,
-    key=3,
-    value=7,
-    communication_heads=2,
-    communication_key=3,
-    dropout=0.0,
-)
-SMALL: dict[str, Any] = {
-    "cells": 4,
-    "hidden": 6,
-    "features": 8,
-    "slots": 3,
-    "slot_size": 5,
-    "key": 3,
-    "value": 7,
-    "communication_key": 3,
-}
 FRAME = (3, 32, 40)
 
 

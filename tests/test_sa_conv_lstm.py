@@ -1,7 +1,6 @@
 """SA-ConvLSTM against its equations, restated position by position in float64."""
 
-import math
-
+import naive
 import pytest
 import torch
 from torch import Tensor, nn
@@ -17,15 +16,6 @@ def matrix(conv: nn.Conv2d) -> Tensor:
     return conv.weight[:, :, 0, 0]
 
 
-def naive_answer(query: Tensor, keys: list[Tensor], values: list[Tensor]) -> Tensor:
-    """The mean of the values, weighted by the softmax of the keys' products with one query."""
-    scores = [math.exp(float(query @ key)) for key in keys]
-    return sum(
-        (score / sum(scores) * value for score, value in zip(scores, values, strict=True)),
-        torch.zeros_like(values[0]),
-    )
-
-
 def naive_memory(module: SelfAttentionMemory, hidden: Tensor, memory: Tensor) -> list[Tensor]:
     """Figure 1 of the paper for one sample: H and M of shape (C, h, w) to the new ones."""
     assert module.gates.bias is not None
@@ -39,8 +29,8 @@ def naive_memory(module: SelfAttentionMemory, hidden: Tensor, memory: Tensor) ->
     m = [memory[:, i, j] for i, j in places]
     new_hidden, new_memory = torch.empty_like(hidden), torch.empty_like(memory)
     for n, (i, j) in enumerate(places):
-        z_h = naive_answer(w_hq @ h[n], [w_hk @ x for x in h], [w_hv @ x for x in h])
-        z_m = naive_answer(w_hq @ h[n], [w_mk @ x for x in m], [w_mv @ x for x in m])
+        z_h = naive.attended(w_hq @ h[n], [w_hk @ x for x in h], [w_hv @ x for x in h])
+        z_m = naive.attended(w_hq @ h[n], [w_mk @ x for x in m], [w_mv @ x for x in m])
         z = matrix(module.aggregate) @ torch.cat((z_h, z_m))
         both = torch.cat((z, h[n]))
         write = torch.sigmoid(w_mi @ both + b_mi)
@@ -90,8 +80,7 @@ def test_cell_is_a_conv_lstm_before_the_memory(normalise: bool) -> None:
         for name, new in (("hidden", new_hidden), ("cell", new_cell[b]), ("memory", new_memory)):
             torch.testing.assert_close(actual.own[name][b], new, rtol=1e-10, atol=1e-12)
         if normalise:
-            spread = (new_hidden - new_hidden.mean()).square().mean()
-            new_hidden = (new_hidden - new_hidden.mean()) / (spread + 1e-5).sqrt()
+            new_hidden = naive.normalised(new_hidden)
         torch.testing.assert_close(actual.output[b], new_hidden, rtol=1e-10, atol=1e-12)
 
 

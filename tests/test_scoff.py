@@ -1,40 +1,23 @@
 """SCOFF against the thesis' equations, restated with loops in float64."""
 
+from dataclasses import replace
 from typing import Any
 
+import naive_objects
 import pytest
 import torch
-from naive_cells import naive_attention, naive_gru, softmax
+from naive import softmax
+from naive_objects import naive_attention, naive_gru
 from torch import Tensor, nn
 
 from worldmodel.errors import InputError
 from worldmodel.layers.action import ActionEncoder
-from worldmodel.layers.rim_cell import CellSizes, RIMCell
+from worldmodel.layers.rim_cell import RIMCell
 from worldmodel.layers.scoff_cell import SharedRules, scoff_cell
 from worldmodel.models.scoff import SCOFF, SCOFFConfig
 
-SIZES = CellSizes(
-    inputs=5,
-    hidden=6,
-    cells=4,
-    active=3,
-    key=3,
-    value=7,
-    communication_heads=2,
-    communication_key=3,
-    dropout=0.0,
-)
-SMALL: dict[str, Any] = {
-    "cells": 4,
-    "hidden": 6,
-    "features": 8,
-    "slots": 3,
-    "slot_size": 5,
-    "key": 3,
-    "value": 7,
-    "communication_key": 3,
-    "rule_key": 4,
-}
+SIZES = replace(naive_objects.SIZES, active=3)
+SMALL: dict[str, Any] = {**naive_objects.SMALL, "rule_key": 4}
 
 
 def cell_of(rules: int = 3, action_features: int | None = None) -> RIMCell:

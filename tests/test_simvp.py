@@ -88,7 +88,9 @@ def stepped(model: SimVP, frames: Tensor, actions: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("halvings", [1, 2])
 def test_a_step_is_the_composition_over_its_window(halvings: int) -> None:
-    config = SimVPConfig(3, 16, halvings, translator_hidden=16, translator_depth=2)
+    config = SimVPConfig(
+        window=3, hidden=16, halvings=halvings, translator_hidden=16, translator_depth=2
+    )
     model = SimVP((2, 8, 12), 0, config).double()
     randomised(model)
     frames = torch.rand(2, 5, 2, 8, 12, dtype=torch.float64)
@@ -99,9 +101,9 @@ def test_a_step_is_the_composition_over_its_window(halvings: int) -> None:
 
 
 def test_the_encoder_scales_as_it_says() -> None:
-    model = SimVPConfig(2, 16, halvings=3, translator_hidden=16, translator_depth=2).build(
-        (3, 16, 40), 0
-    )
+    model = SimVPConfig(
+        window=2, hidden=16, halvings=3, translator_hidden=16, translator_depth=2
+    ).build((3, 16, 40), 0)
     _, state = model.step(torch.rand(1, 3, 16, 40), torch.zeros(1, 0), model.initial_state(1))
     assert state["window"].shape == (1, 2, 16, 2, 5)
     assert model.latent(state).shape == (1, 16, 2, 5)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from naive_cells import naive_slots
+from naive_objects import naive_slots
 from parity import relative_error
 from parity_objects import compare_slot_attention
 

@@ -174,7 +174,11 @@ def test_an_action_scales_the_hidden_path_of_a_cell() -> None:
 
 def test_draws_cover_what_the_past_cannot_tell() -> None:
     """A block in the middle goes left or right; no single future is near both."""
-    model = SVG((1, 4, 4), 0, SVGConfig(8, 2, 16, predictor_layers=1, width=4, halvings=2))
+    model = SVG(
+        (1, 4, 4),
+        0,
+        SVGConfig(features=8, noise=2, hidden=16, predictor_layers=1, width=4, halvings=2),
+    )
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
     left, middle = torch.zeros(2, 1, 4, 4)
     left[:, :, :2], middle[:, :, 1:3] = 1, 1

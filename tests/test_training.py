@@ -387,7 +387,7 @@ def in_run(**changes: Any) -> Callable[[TrainConfig], TrainConfig]:
         (in_run(steps=0), "TrainConfig.steps: expected at least 1, got 0"),
         (in_run(validate_every=0), "TrainConfig.validate_every: expected at least 1, got 0"),
         (in_run(seed=-1), "TrainConfig.seed: expected at least 0, got -1"),
-        (in_run(accelerator="abacus"), "'abacus' is unknown; available: auto, cpu, gpu"),
+        (in_run(accelerator="abacus"), "accelerator: expected one of auto, cpu, gpu, got abacus"),
         (in_run(accelerator="gpu", devices=99), "devices: expected at most the .* GPUs"),
         (in_run(devices=0), "TrainConfig.devices: expected at least 1, got 0"),
         (in_run(devices=2), "validation part .* expected clips for 2 devices, got 1"),

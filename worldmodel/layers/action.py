@@ -93,6 +93,15 @@ class ActionModulation(nn.Module):
         return self.norm(combined + self._bias[:, None, None])
 
 
+def action_modulation(
+    action_features: int | None, outputs: int, *, kernel: int = 1, norm: nn.Module | None = None
+) -> ActionModulation | None:
+    """The `ActionModulation` of a hidden path with `outputs` channels; None without actions."""
+    if action_features is None:
+        return None
+    return ActionModulation(action_features, outputs, kernel, norm)
+
+
 def modulated(
     path: Tensor, modulation: ActionModulation | None, action: ActionFeatures | None
 ) -> Tensor:

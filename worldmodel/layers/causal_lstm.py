@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from worldmodel.layers.action import ActionFeatures, ActionModulation, modulated
+from worldmodel.layers.action import ActionFeatures, action_modulation, modulated
 from worldmodel.layers.convolution import convolution, layer_norm
 from worldmodel.layers.recurrent import LayerOutput, RecurrentLayer
 
@@ -53,11 +54,7 @@ class CausalLSTMCell(RecurrentLayer):
         self.own = {"hidden": (hidden, *grid), "cell": (hidden, *grid)}
         self.flow = {"memory": (hidden, *grid)}
         self.hidden, self.forget_bias, self.legacy = hidden, forget_bias, legacy
-
-        def conv(channels: int, outputs: int) -> nn.Module:
-            norm = layer_norm(outputs, grid, wanted=normalise)
-            return convolution(channels, outputs, kernel, norm)
-
+        conv = partial(convolution, kernel=kernel, grid=grid, normalise=normalise)
         self.conv_x = conv(inputs, 7 * hidden)
         self.conv_h = conv(hidden, 4 * hidden)
         self.conv_c = conv(hidden, 3 * hidden)
@@ -65,10 +62,8 @@ class CausalLSTMCell(RecurrentLayer):
         self.conv_c2m = conv(hidden, 4 * hidden)
         self.conv_om = conv(hidden, hidden)
         self.conv_last = nn.Conv2d(2 * hidden, hidden, 1, bias=False)
-        self.modulation = None
-        if action_features is not None:
-            norm = layer_norm(4 * hidden, grid, wanted=normalise)
-            self.modulation = ActionModulation(action_features, 4 * hidden, kernel, norm)
+        norm = layer_norm(4 * hidden, grid, wanted=normalise)
+        self.modulation = action_modulation(action_features, 4 * hidden, kernel=kernel, norm=norm)
 
     def forward(
         self,
@@ -119,8 +114,7 @@ class GradientHighway(RecurrentLayer):
         self.flow = {}
 
         def conv() -> nn.Module:
-            norm = layer_norm(2 * hidden, grid, wanted=normalise)
-            path = convolution(hidden, 2 * hidden, kernel, norm)
+            path = convolution(hidden, 2 * hidden, kernel=kernel, grid=grid, normalise=normalise)
             nn.init.uniform_(path.get_parameter("0.weight"), -1e-3, 1e-3)
             return path
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import final
 
 from torch import Tensor, nn
 
+from worldmodel.layers.conv_block import growing, shrinking, start_small
 from worldmodel.layers.patches import (
     PatchOrder,
     check_divisible,
@@ -16,6 +18,9 @@ from worldmodel.layers.patches import (
 
 Skips = tuple[Tensor, ...]
 """What the decoder needs of the encoder; empty without residual connections."""
+
+_halving = partial(shrinking, factor=2, bias=False)
+_doubling = partial(growing, factor=2, bias=False)
 
 
 class FrameCodec(nn.Module, ABC):
@@ -90,8 +95,7 @@ class PatchCodec(FrameCodec):
         self.embedding = nn.Conv2d(depth, hidden, 1) if embed else nn.Identity()
         self.output = nn.Conv2d(hidden, depth, 1, bias=output_bias)
         if residual:
-            for parameter in self.output.parameters():
-                parameter.data.mul_(0.1)
+            start_small(self.output)
 
     def encode(self, frame: Tensor) -> tuple[Tensor, Skips]:
         """See `FrameCodec.encode`."""
@@ -126,7 +130,7 @@ class StridedConvCodec(FrameCodec):
 
     Args:
         frame_shape: (C, H, W) in pixels.
-        hidden: Channels of the recurrent stack; even.
+        hidden: Channels of the recurrent stack; at least 2.
         kernel: Side of all four kernels.
         residual: Add each encoder map to the decoder's input of the same size (`res_on_conv`).
     """
@@ -146,10 +150,10 @@ class StridedConvCodec(FrameCodec):
         self.hidden, self.kernel = hidden, kernel
         self.frame_size, self.grid = (height, width), (height // 4, width // 4)
         self.features = hidden
-        self.input1 = _halving(channels, hidden // 2, kernel)
-        self.input2 = _halving(hidden // 2, hidden, kernel)
-        self.output1 = _doubling(hidden, hidden // 2, kernel)
-        self.output2 = _doubling(hidden // 2, channels, kernel)
+        self.input1 = _halving(channels, hidden // 2, kernel=kernel)
+        self.input2 = _halving(hidden // 2, hidden, kernel=kernel)
+        self.output1 = _doubling(hidden, hidden // 2, kernel=kernel)
+        self.output2 = _doubling(hidden // 2, channels, kernel=kernel)
 
     def encode(self, frame: Tensor) -> tuple[Tensor, Skips]:
         """See `FrameCodec.encode`."""
@@ -167,8 +171,8 @@ class StridedConvCodec(FrameCodec):
     def action_encoder(self, action_dim: int) -> nn.Module:
         """Two strided convolutions of the planes' own."""
         return nn.Sequential(
-            _halving(action_dim, self.hidden // 2, self.kernel),
-            _halving(self.hidden // 2, self.hidden, self.kernel),
+            _halving(action_dim, self.hidden // 2, kernel=self.kernel),
+            _halving(self.hidden // 2, self.hidden, kernel=self.kernel),
         )
 
     def action_features(self, action_dim: int) -> int:
@@ -179,13 +183,3 @@ class StridedConvCodec(FrameCodec):
     def action_image_size(self) -> tuple[int, int]:
         """The frame's."""
         return self.frame_size
-
-
-def _halving(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, kernel, stride=2, padding=kernel // 2, bias=False)
-
-
-def _doubling(inputs: int, outputs: int, kernel: int) -> nn.ConvTranspose2d:
-    return nn.ConvTranspose2d(
-        inputs, outputs, kernel, stride=2, padding=kernel // 2, output_padding=1, bias=False
-    )

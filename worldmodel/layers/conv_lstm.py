@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from worldmodel.layers.action import ActionFeatures, ActionModulation, modulated
+from worldmodel.layers.action import ActionFeatures, action_modulation, modulated
 from worldmodel.layers.convolution import convolution, layer_norm
 from worldmodel.layers.recurrent import LayerOutput, RecurrentLayer
 
@@ -46,17 +47,11 @@ class ConvLSTMCell(RecurrentLayer):
         self.own = {"hidden": (hidden, *grid), "cell": (hidden, *grid)}
         self.flow = {}
         self.hidden, self.forget_bias, self.legacy = hidden, forget_bias, legacy
-
-        def norm() -> nn.Module | None:
-            return layer_norm(4 * hidden, grid, wanted=normalise)
-
-        self.conv_x = convolution(inputs, 4 * hidden, kernel, norm())
-        self.conv_h = convolution(hidden, 4 * hidden, kernel, norm())
-        self.modulation = (
-            None
-            if action_features is None
-            else ActionModulation(action_features, 4 * hidden, kernel, norm())
-        )
+        conv = partial(convolution, kernel=kernel, grid=grid, normalise=normalise)
+        self.conv_x = conv(inputs, 4 * hidden)
+        self.conv_h = conv(hidden, 4 * hidden)
+        norm = layer_norm(4 * hidden, grid, wanted=normalise)
+        self.modulation = action_modulation(action_features, 4 * hidden, kernel=kernel, norm=norm)
 
     def forward(
         self,

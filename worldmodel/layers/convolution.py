@@ -6,10 +6,17 @@ from torch import nn
 
 
 def convolution(
-    inputs: int, outputs: int, kernel: int, norm: nn.Module | None = None, *, bias: bool = False
+    inputs: int,
+    outputs: int,
+    *,
+    kernel: int,
+    grid: tuple[int, int],
+    normalise: bool,
+    bias: bool = False,
 ) -> nn.Sequential:
-    """A convolution that keeps the size, and a normalisation of its outputs if there is one."""
+    """A convolution that keeps the size and, where wanted, layer normalisation of its outputs."""
     conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=bias)
+    norm = layer_norm(outputs, grid, wanted=normalise)
     return nn.Sequential(conv, *([] if norm is None else [norm]))
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from worldmodel.layers.action import ActionFeatures, ActionModulation, modulated
-from worldmodel.layers.convolution import convolution, layer_norm
+from worldmodel.layers.action import ActionFeatures, action_modulation, modulated
+from worldmodel.layers.convolution import convolution
 from worldmodel.layers.recurrent import LayerOutput, RecurrentLayer
 
 _SIDES = (3, 5, 7)
@@ -30,8 +31,7 @@ class DetailAttention(nn.Module):
     def __init__(self, inputs: int, outputs: int, grid: tuple[int, int]) -> None:
         super().__init__()
         self.convs = nn.ModuleList(
-            convolution(inputs, outputs, side, layer_norm(outputs, grid, wanted=True))
-            for side in _SIDES
+            convolution(inputs, outputs, kernel=side, grid=grid, normalise=True) for side in _SIDES
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -102,19 +102,13 @@ class DetailCell(RecurrentLayer):
         self.own = {"hidden": (hidden, *grid), "cell": (hidden, *grid)}
         self.flow = {}
         self.hidden, self.forget_bias = hidden, forget_bias
-
-        def norm(channels: int) -> nn.Module | None:
-            return layer_norm(channels, grid, wanted=True)
-
         self.details = DetailContextBlock(inputs, hidden, grid, half_steps=half_steps)
-        self.conv_x = convolution(inputs, 4 * hidden, kernel, norm(4 * hidden))
-        self.conv_h = convolution(hidden, 4 * hidden, kernel, norm(4 * hidden))
+        conv = partial(convolution, kernel=kernel, grid=grid, normalise=True)
+        self.conv_x = conv(inputs, 4 * hidden)
+        self.conv_h = conv(hidden, 4 * hidden)
         self.norm_cell = nn.LayerNorm([hidden, *grid])
-        self.modulation = None
-        if action_features is not None:
-            self.modulation = ActionModulation(
-                action_features, 4 * hidden, kernel, norm(4 * hidden)
-            )
+        norm = nn.LayerNorm([4 * hidden, *grid])
+        self.modulation = action_modulation(action_features, 4 * hidden, kernel=kernel, norm=norm)
 
     def forward(
         self,

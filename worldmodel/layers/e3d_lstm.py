@@ -1,8 +1,4 @@
-"""Eidetic 3D LSTM: a recurrent cell on short windows that recalls all its past memories.
-
-A window of `window` maps travels as one map whose channels are (channel, slice), slices from the
-oldest to the newest, so that states and actions need not know about it.
-"""
+"""Eidetic 3D LSTM: a recurrent cell on short windows that recalls all its past memories."""
 
 from __future__ import annotations
 
@@ -12,57 +8,11 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from worldmodel.layers.action import ActionFeatures, ActionModulation, modulated
+from worldmodel.layers.action import ActionFeatures, action_modulation, modulated
 from worldmodel.layers.convolution import layer_norm
+from worldmodel.layers.eidetic_recall import eidetic_recall, openstl_recall
 from worldmodel.layers.recurrent import LayerOutput, RecurrentLayer
-
-
-@final
-class WindowConvolution(nn.Module):
-    """A 3-D convolution over a window that lies in the channels, and a normalisation.
-
-    Computed as a 2-D convolution of every run of `depth` slices, its weights folded likewise.
-
-    Args:
-        inputs: Channels of each slice.
-        outputs: Channels of each slice of the result.
-        window: Slices.
-        depth: Slices that the kernel spans.
-        side: Side of the kernel; odd.
-        norm: Applied to the result, or None.
-        bias: The convolution has a bias.
-        repeat: The kernel spans the window; take that one run and repeat the result over the
-            slices (OpenSTL). Otherwise the window is padded with zeros to as many runs as slices;
-            of an odd number of them, more come after the newest slice (the authors' code).
-    """
-
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        window: int,
-        *,
-        depth: int,
-        side: int,
-        norm: nn.Module | None = None,
-        bias: bool = False,
-        repeat: bool = False,
-    ) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inputs * depth, outputs, side, padding=side // 2, bias=bias)
-        self.norm = nn.Identity() if norm is None else norm
-        self.window, self.depth = window, depth
-        self.margins = (0, 0) if repeat else ((depth - 1) // 2, depth // 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Maps (B, inputs . window, h, w) to (B, outputs . window, h, w)."""
-        slices = x.unflatten(1, (-1, self.window))
-        slices = nn.functional.pad(slices, (0, 0, 0, 0, *self.margins))
-        starts = range(slices.shape[2] - self.depth + 1)
-        runs = torch.stack([slices[:, :, z : z + self.depth] for z in starts], dim=1)
-        y = self.conv(runs.flatten(2, 3).flatten(0, 1)).unflatten(0, (-1, len(starts)))
-        repeated = y.transpose(1, 2).expand(-1, -1, self.window, -1, -1)
-        return self.norm(repeated.flatten(1, 2))
+from worldmodel.layers.window_convolution import WindowConvolution
 
 
 @final
@@ -73,7 +23,8 @@ class E3DLSTMCell(RecurrentLayer):
     shape (B, n, hidden . window, h, w) with n growing by one per step from the initial zeros; the
     last one is the cell. The bottom layer also keeps the inputs that share a window with the next
     one, `past`, shape (B, window - 1, inputs, h, w). The flow is the global `memory`. An action
-    modulates the hidden path of every slice by a factor of its own.
+    modulates the hidden path of every slice by a factor of its own. For how a window travels see
+    `worldmodel.layers.window_convolution`.
 
     OpenSTL's code differs: the convolutions see the window once and repeat the result over its
     slices, the recall mixes up channels and positions, and nothing has a bias. As in the authors'
@@ -143,11 +94,9 @@ class E3DLSTMCell(RecurrentLayer):
         self.output_m = conv(hidden, hidden)
         self.norm = nn.LayerNorm([folded, *grid])
         self.conv_last = WindowConvolution(2 * hidden, hidden, window, depth=1, side=1)
-        self.modulation = None
-        if action_features is not None:
-            self.modulation = ActionModulation(
-                action_features, 4 * folded, kernel, norm(4 * hidden)
-            )
+        self.modulation = action_modulation(
+            action_features, 4 * folded, kernel=kernel, norm=norm(4 * hidden)
+        )
 
     def forward(
         self,
@@ -196,39 +145,3 @@ class E3DLSTMCell(RecurrentLayer):
         i_m, f_m, g_m, m = self.memory_gates.split(self.folded)
         forget = torch.sigmoid(f + f_m + self.forget_bias)
         return forget * torch.tanh(m) + torch.sigmoid(i + i_m) * torch.tanh(g + g_m)
-
-
-def eidetic_recall(query: Tensor, history: Tensor, channels: int) -> Tensor:
-    """RECALL(R, C) = softmax(R . C^T) . C over all positions of all slices of all memories.
-
-    Args:
-        query: Recall gate R. Shape (B, channels . window, h, w).
-        history: Memories C. Shape (B, n, channels . window, h, w).
-        channels: Channels of each slice.
-
-    Returns:
-        What every position of the query recalls, shaped as the query.
-    """
-    tokens = query.unflatten(1, (channels, -1)).flatten(2).transpose(1, 2)
-    memories = history.unflatten(2, (channels, -1)).flatten(3).transpose(2, 3).flatten(1, 2)
-    return _attention(tokens, memories).transpose(1, 2).reshape(query.shape)
-
-
-def openstl_recall(query: Tensor, history: Tensor, channels: int) -> Tensor:
-    """`eidetic_recall` as OpenSTL computes it.
-
-    It cuts maps whose channels come first into runs of as many numbers as there are channels: a
-    token is then a piece of one channel, not the channels of one position.
-    """
-    tokens, memories = (maps.reshape(maps.shape[0], -1, channels) for maps in (query, history))
-    return _attention(tokens, memories).reshape(query.shape)
-
-
-def _attention(tokens: Tensor, memories: Tensor) -> Tensor:
-    """Unscaled dot-product attention of tokens (B, q, d) over memories (B, k, d).
-
-    Fused, on the CPU too, which takes contiguous tensors: the q x k weights of a long history are
-    not worth keeping.
-    """
-    query, memory = tokens[:, None].contiguous(), memories[:, None].contiguous()
-    return nn.functional.scaled_dot_product_attention(query, memory, memory, scale=1.0)[:, 0]

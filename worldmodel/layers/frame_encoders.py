@@ -10,13 +10,11 @@ from worldmodel.errors import InputError
 from worldmodel.layers.position_embedding import PositionEmbedding
 from worldmodel.layers.sample_norm import SampleNorm
 
-FrameShape = tuple[int, int, int]
-
 _WIDTH = 64
 """Channels of the last convolution."""
 
 
-def feature_grid(frame_shape: FrameShape) -> tuple[int, int]:
+def feature_grid(frame_shape: tuple[int, int, int]) -> tuple[int, int]:
     """Height and width of the feature map: an eighth of the frame's, less the two at the border.
 
     Raises:
@@ -43,7 +41,7 @@ class EmbeddingEncoder(nn.Module):
         InputError: See `feature_grid`.
     """
 
-    def __init__(self, frame_shape: FrameShape, features: int) -> None:
+    def __init__(self, frame_shape: tuple[int, int, int], features: int) -> None:
         super().__init__()
         height, width = feature_grid(frame_shape)
         self.convolutions = nn.Sequential(*_convolutions(frame_shape[0]), SampleNorm())
@@ -70,7 +68,7 @@ class FeatureMapEncoder(nn.Module):
         InputError: See `feature_grid`.
     """
 
-    def __init__(self, frame_shape: FrameShape, features: int) -> None:
+    def __init__(self, frame_shape: tuple[int, int, int], features: int) -> None:
         super().__init__()
         self.convolutions = nn.Sequential(
             *_convolutions(frame_shape[0]), PositionEmbedding(_WIDTH, feature_grid(frame_shape))

@@ -7,7 +7,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from worldmodel.layers.action import ActionFeatures, ActionModulation
+from worldmodel.layers.action import ActionFeatures, action_modulation
 from worldmodel.layers.group_linear import GroupLinear, uniform_
 
 
@@ -35,11 +35,7 @@ class GroupGRU(nn.Module):
         self.hidden_path = GroupLinear(groups, hidden, 3 * hidden, bias=True)
         for path in (self.input_path, self.hidden_path):
             uniform_(path, hidden)
-        self.modulation = (
-            None
-            if action_features is None
-            else ActionModulation(action_features, groups * 3 * hidden, 1, None)
-        )
+        self.modulation = action_modulation(action_features, groups * 3 * hidden)
 
     def forward(self, x: Tensor, hidden: Tensor, action: ActionFeatures | None) -> Tensor:
         """One step from inputs (B, ..., G, inputs) and states (B, ..., G, D) to new states."""

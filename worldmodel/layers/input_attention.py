@@ -7,9 +7,8 @@ from typing import NamedTuple, final
 import torch
 from torch import Tensor, nn
 
+from worldmodel.layers.competition import competition
 from worldmodel.layers.group_linear import projection
-
-_EPSILON = 1e-8
 
 
 class Reading(NamedTuple):
@@ -66,8 +65,7 @@ class InputAttention(nn.Module):
         """Inputs (B, N, F) as the cells in states (B, K, D) read them."""
         inputs = nn.functional.pad(inputs, (0, 0, 0, 1))
         scores = self.query(hidden) @ self.key(inputs).transpose(1, 2) * self.scale
-        shares = torch.softmax(scores, dim=1) + _EPSILON
-        weights = shares / shares.sum(dim=2, keepdim=True)
+        weights = competition(scores)
         active = _largest(1 - weights[:, :, -1], self.active)
         values = self.dropout(weights) @ self.value(inputs)
         return Reading(values * active[:, :, None], weights, active)

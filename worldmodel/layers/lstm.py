@@ -7,7 +7,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from worldmodel.layers.action import ActionFeatures, ActionModulation, modulated
+from worldmodel.layers.action import ActionFeatures, action_modulation, modulated
 
 
 @final
@@ -24,11 +24,7 @@ class LSTMCell(nn.Module):
         super().__init__()
         self.input_path = nn.Linear(inputs, 4 * hidden)
         self.hidden_path = nn.Linear(hidden, 4 * hidden)
-        self.modulation = (
-            None
-            if action_features is None
-            else ActionModulation(action_features, 4 * hidden, 1, None)
-        )
+        self.modulation = action_modulation(action_features, 4 * hidden)
 
     def forward(
         self, x: Tensor, hidden: Tensor, cell: Tensor, action: ActionFeatures | None

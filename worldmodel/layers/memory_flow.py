@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from worldmodel.layers.action import ActionFeatures, ActionModulation, modulated
+from worldmodel.layers.action import ActionFeatures, action_modulation, modulated
 from worldmodel.layers.convolution import convolution, layer_norm
 from worldmodel.layers.recurrent import LayerOutput, RecurrentLayer
 
@@ -48,19 +49,13 @@ class MemoryFlowCell(RecurrentLayer):
         self.own = {"hidden": (hidden, *grid)}
         self.flow = {"memory": (hidden, *grid), "hidden": (hidden, *grid)}
         self.hidden, self.forget_bias = hidden, forget_bias
-
-        def conv(channels: int, outputs: int) -> nn.Module:
-            norm = layer_norm(outputs, grid, wanted=normalise)
-            return convolution(channels, outputs, kernel, norm, bias=bias)
-
+        conv = partial(convolution, kernel=kernel, grid=grid, normalise=normalise, bias=bias)
         self.conv_x = None if inputs is None else conv(inputs, 4 * hidden)
         self.conv_h = conv(hidden, 4 * hidden)
         self.conv_m = conv(hidden, 2 * hidden)
         self.conv_o = conv(hidden, hidden)
-        self.modulation = None
-        if action_features is not None:
-            norm = layer_norm(4 * hidden, grid, wanted=normalise)
-            self.modulation = ActionModulation(action_features, 4 * hidden, kernel, norm)
+        norm = layer_norm(4 * hidden, grid, wanted=normalise)
+        self.modulation = action_modulation(action_features, 4 * hidden, kernel=kernel, norm=norm)
 
     def forward(
         self,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from worldmodel.layers.action import ActionFeatures, ActionModulation, modulated
+from worldmodel.layers.action import ActionFeatures, action_modulation, modulated
 from worldmodel.layers.convolution import convolution, layer_norm
 from worldmodel.layers.recurrent import LayerOutput, RecurrentLayer
 
@@ -40,12 +41,8 @@ class MemoryModule(nn.Module):
     ) -> None:
         super().__init__()
         self.hidden, self.forget_bias = hidden, forget_bias
-
-        def conv() -> nn.Module:
-            norm = layer_norm(4 * hidden, grid, wanted=normalise)
-            return convolution(hidden, 4 * hidden, kernel, norm)
-
-        self.conv_x, self.conv_h = conv(), conv()
+        conv = partial(convolution, kernel=kernel, grid=grid, normalise=normalise)
+        self.conv_x, self.conv_h = conv(hidden, 4 * hidden), conv(hidden, 4 * hidden)
         self.peephole = nn.Parameter(torch.zeros(2 * hidden, *grid))
         self.output_peephole = nn.Parameter(torch.zeros(hidden, *grid))
 
@@ -112,24 +109,17 @@ class MIMBlock(RecurrentLayer):
         self.flow = {"memory": shape}
         self.hidden, self.forget_bias = hidden, forget_bias
         self.lowest, self.stationary_gradient = lowest, stationary_gradient
-
-        def conv(outputs: int) -> nn.Module:
-            return convolution(hidden, outputs, kernel, layer_norm(outputs, grid, wanted=normalise))
-
-        def module() -> MemoryModule:
-            return MemoryModule(
-                hidden, grid, kernel=kernel, normalise=normalise, forget_bias=forget_bias
-            )
-
-        self.conv_x = conv(4 * hidden)
-        self.conv_h = conv(3 * hidden)
-        self.conv_m = conv(4 * hidden)
+        conv = partial(convolution, kernel=kernel, grid=grid, normalise=normalise)
+        self.conv_x = conv(hidden, 4 * hidden)
+        self.conv_h = conv(hidden, 3 * hidden)
+        self.conv_m = conv(hidden, 4 * hidden)
         self.conv_last = nn.Conv2d(2 * hidden, hidden, 1, bias=False)
-        self.nonstationary, self.stationary = module(), module()
-        self.modulation = None
-        if action_features is not None:
-            norm = layer_norm(3 * hidden, grid, wanted=normalise)
-            self.modulation = ActionModulation(action_features, 3 * hidden, kernel, norm)
+        self.nonstationary, self.stationary = (
+            MemoryModule(hidden, grid, kernel=kernel, normalise=normalise, forget_bias=forget_bias)
+            for _ in range(2)
+        )
+        norm = layer_norm(3 * hidden, grid, wanted=normalise)
+        self.modulation = action_modulation(action_features, 3 * hidden, kernel=kernel, norm=norm)
 
     def forward(
         self,

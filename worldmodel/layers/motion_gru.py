@@ -7,6 +7,8 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from worldmodel.layers.bilinear import sampled
+
 FILTER_CHANNELS = 18
 """Of a motion filter: how far each of 3x3 neighbours lies down, then how far right, row by row."""
 
@@ -26,8 +28,7 @@ def neighbourhoods(x: Tensor, offsets: Tensor) -> Tensor:
     down, right = nn.functional.pixel_shuffle(offsets, 3).unbind(dim=1)
     rows = down + _unmoved(height, x.device)[:, None]
     columns = right + _unmoved(width, x.device)
-    places = torch.stack(((2 * columns + 1) / width - 1, (2 * rows + 1) / height - 1), dim=-1)
-    return nn.functional.grid_sample(x, places, align_corners=False)
+    return sampled(x, rows, columns)
 
 
 def _unmoved(size: int, device: torch.device) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from worldmodel.errors import InputError
 from worldmodel.layers.action import ActionFeatures
+from worldmodel.layers.conv_block import growing, shrinking
 from worldmodel.layers.motion_gru import FILTER_CHANNELS, MotionGRU
 from worldmodel.layers.recurrent import LayerOutput, RecurrentLayer, Shape, zeros
 
@@ -57,10 +58,9 @@ class MotionTransition(nn.Module):
         filter_shape = (FILTER_CHANNELS, height // 2, width // 2)
         self.own = {_FILTER: filter_shape, _TREND: filter_shape}
         self.channels, code = channels, channels // 4
-        padding = encoder_kernel // 2
-        self.encoder = nn.Conv2d(folded, code, encoder_kernel, stride=2, padding=padding)
+        self.encoder = shrinking(folded, code, kernel=encoder_kernel, factor=2)
         self.gru = gru
-        self.decoder = nn.ConvTranspose2d(code, folded, 4, stride=2, padding=1)
+        self.decoder = growing(code, folded, kernel=4, factor=2)
         self.fusion = nn.Conv2d(2 * channels, channels, fusion_kernel, padding=fusion_kernel // 2)
 
     def forward(
@@ -85,8 +85,10 @@ class MotionTransition(nn.Module):
 class MotionLayer(RecurrentLayer):
     """A recurrent layer whose hidden state is moved on its way up (MotionRNN, equation 1).
 
-    As in the authors' code, the moved hidden state is also what the layer itself goes on from. Its
-    state is the wrapped layer's, and `motion_filter` and `motion_trend` if there is a transition.
+    As in the authors' code, the moved hidden state is also what the layer itself goes on from, and
+    what flows on under the name of `hidden`. A layer that normalises its hidden state on the way up
+    has the result moved. The state is the wrapped layer's, and `motion_filter` and `motion_trend`
+    if there is a transition.
 
     Args:
         inner: The layer that is wrapped.
@@ -135,7 +137,9 @@ class MotionLayer(RecurrentLayer):
             InputError: The motion highway finds no output gate.
         """
         output = self.inner(x, own, flow, action)
-        hidden, motion, onward = output.own["hidden"], {}, dict(output.flow)
+        if not self.highway and self.transition is None:
+            return output
+        hidden, motion, onward = output.output, {}, {}
         if self.highway:
             below = flow[_HIGHWAY] if self.entrance is None else self.entrance(x)
             hidden = hidden + (1 - self._gate(output)) * below
@@ -143,10 +147,12 @@ class MotionLayer(RecurrentLayer):
         if self.transition is not None:
             hidden, offsets, trend = self.transition(hidden, own[_FILTER], own[_TREND])
             motion = {_FILTER: offsets, _TREND: trend}
+        if "hidden" in self.flow:
+            onward["hidden"] = hidden
         return LayerOutput(
             hidden,
             {**output.own, **motion, "hidden": hidden},
-            onward,
+            {**output.flow, **onward},
             increments=output.increments,
         )
 

@@ -32,9 +32,9 @@ def check_divisible(height: int, width: int, patch: int) -> None:
     Raises:
         InputError: `patch` does not divide height and width.
     """
-    if patch < 1 or height % patch or width % patch:
+    if height % patch or width % patch:
         raise InputError(
-            f"patch: {patch} does not divide the frame's height and width ({height}, {width})"
+            f"frames: {patch} does not divide their height and width ({height}, {width})"
         )
 
 

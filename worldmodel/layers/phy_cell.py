@@ -7,7 +7,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from worldmodel.layers.action import ActionFeatures, ActionModulation, modulated
+from worldmodel.layers.action import ActionFeatures, action_modulation, modulated
 
 
 @final
@@ -32,11 +32,7 @@ class PhyCell(nn.Module):
         self.norm = nn.GroupNorm(kernel, orders)
         self.combination = nn.Conv2d(orders, features, 1)
         self.gain = nn.Conv2d(2 * features, features, 3, padding=1)
-        self.modulation = (
-            None
-            if action_features is None
-            else ActionModulation(action_features, features, 1, None)
-        )
+        self.modulation = action_modulation(action_features, features)
 
     def forward(self, x: Tensor, hidden: Tensor, action: ActionFeatures | None) -> Tensor:
         """New state from input and state, all of shape (B, features, h, w)."""

@@ -7,7 +7,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from worldmodel.layers.action import ActionFeatures, ActionModulation, modulated
+from worldmodel.layers.action import ActionFeatures, action_modulation, modulated
 
 
 @final
@@ -29,11 +29,7 @@ class PlainConvLSTMCell(nn.Module):
         padding = kernel // 2
         self.input_path = nn.Conv2d(inputs, 4 * hidden, kernel, padding=padding, bias=False)
         self.hidden_path = nn.Conv2d(hidden, 4 * hidden, kernel, padding=padding)
-        self.modulation = (
-            None
-            if action_features is None
-            else ActionModulation(action_features, 4 * hidden, 1, None)
-        )
+        self.modulation = action_modulation(action_features, 4 * hidden)
 
     def forward(
         self, x: Tensor, hidden: Tensor, cell: Tensor, action: ActionFeatures | None

@@ -36,7 +36,8 @@ class RecurrentLayer(nn.Module, ABC):
     """A layer that keeps its own state and passes a flow on, upwards within a step.
 
     Attributes:
-        own: Shape of each entry of its state, by name, without the batch. "hidden" is its output.
+        own: Shape of each entry of its state, by name, without the batch. Every layer has "hidden":
+            its output, or what it normalises into its output.
         flow: Shape of each entry of the flow that also returns from the top layer to the bottom
             layer of the next step, by name, without the batch. What a layer adds under any other
             name ends with the step.

@@ -7,6 +7,8 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from worldmodel.layers.attention import attention
+
 
 @final
 class SelfAttentionMemory(nn.Module):
@@ -46,9 +48,7 @@ class SelfAttentionMemory(nn.Module):
         query, *of_hidden = _tokens(self.project_hidden(hidden)).split(self.of_hidden, dim=2)
         of_memory = _tokens(self.project_memory(memory)).split(self.of_memory, dim=2)
         key, value = (torch.stack(pair, dim=1) for pair in zip(of_hidden, of_memory, strict=True))
-        answers = nn.functional.scaled_dot_product_attention(
-            query.unsqueeze(1).expand_as(key), key, value, scale=1.0
-        )
+        answers = attention(query.unsqueeze(1).expand_as(key), key, value, scale=1.0)
         both = answers.transpose(2, 3).reshape(hidden.shape[0], -1, *hidden.shape[2:])
         return self.aggregate(both)
 

@@ -7,10 +7,9 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from worldmodel.layers.competition import competition
 from worldmodel.layers.kept_noise import KeptNoise
 from worldmodel.layers.sample_norm import SampleNorm
-
-_EPSILON = 1e-8
 
 
 @final
@@ -64,5 +63,4 @@ class SlotAttention(nn.Module):
     def _weights(self, slots: Tensor, keys: Tensor) -> Tensor:
         """Where each slot looks: sums to one over the features. Shape (B, S, N)."""
         scores = self.query(slots) @ keys.transpose(1, 2) * self.width**-0.5
-        shares = torch.softmax(scores, dim=1) + _EPSILON
-        return shares / shares.sum(dim=2, keepdim=True)
+        return competition(scores)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from worldmodel.layers.action import ActionFeatures, ActionModulation, modulated
+from worldmodel.layers.action import ActionFeatures, action_modulation, modulated
 from worldmodel.layers.convolution import convolution, layer_norm
 from worldmodel.layers.recurrent import LayerOutput, RecurrentLayer
 
@@ -50,20 +51,14 @@ class STLSTMCell(RecurrentLayer):
         self.own = {"hidden": (hidden, *grid), "cell": (hidden, *grid)}
         self.flow = {"memory": (hidden, *grid)}
         self.hidden, self.forget_bias = hidden, forget_bias
-
-        def conv(channels: int, outputs: int) -> nn.Module:
-            norm = layer_norm(outputs, grid, wanted=normalise)
-            return convolution(channels, outputs, kernel, norm, bias=bias)
-
+        conv = partial(convolution, kernel=kernel, grid=grid, normalise=normalise, bias=bias)
         self.conv_x = conv(inputs, (7 if reads_memory else 6) * hidden)
         self.conv_h = conv(hidden, 4 * hidden)
         self.conv_m = conv(hidden, 3 * hidden) if reads_memory else None
         self.conv_o = conv(2 * hidden, hidden)
         self.conv_last = nn.Conv2d(2 * hidden, hidden, 1, bias=bias)
-        self.modulation = None
-        if action_features is not None:
-            norm = layer_norm(4 * hidden, grid, wanted=normalise)
-            self.modulation = ActionModulation(action_features, 4 * hidden, kernel, norm)
+        norm = layer_norm(4 * hidden, grid, wanted=normalise)
+        self.modulation = action_modulation(action_features, 4 * hidden, kernel=kernel, norm=norm)
 
     def forward(
         self,
@@ -101,24 +96,3 @@ class STLSTMCell(RecurrentLayer):
         i_m, f_m, g_m = self.conv_m(memory).split(self.hidden, dim=1)
         increment = torch.sigmoid(i_x + i_m) * torch.tanh(g_x + g_m)
         return torch.sigmoid(f_x + f_m + self.forget_bias) * memory + increment, increment
-
-
-def decoupling(adapter: nn.Module, cell_increment: Tensor, memory_increment: Tensor) -> Tensor:
-    """Mean |cosine| between the two increments, channel by channel (PredRNN-V2, equation 5).
-
-    The paper sums over channels, layers and steps; the mean is the authors' code, and what the
-    published weights of the term refer to.
-
-    Args:
-        adapter: The 1x1 convolution W_decouple that all layers share.
-        cell_increment: i . g of one layer. Shape (B, hidden, h, w).
-        memory_increment: i' . g' of the same layer and shape.
-
-    Returns:
-        A scalar in [0, 1].
-    """
-    cell, memory = (
-        nn.functional.normalize(adapter(x).flatten(2), dim=2)
-        for x in (cell_increment, memory_increment)
-    )
-    return torch.cosine_similarity(cell, memory, dim=2).abs().mean()

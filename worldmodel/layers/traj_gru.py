@@ -8,7 +8,8 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from worldmodel.layers.action import ActionFeatures, ActionModulation, modulated
+from worldmodel.layers.action import ActionFeatures, action_modulation, modulated
+from worldmodel.layers.bilinear import sampled
 from worldmodel.layers.recurrent import LayerOutput, RecurrentLayer
 
 
@@ -24,13 +25,10 @@ def warp(maps: Tensor, flows: Tensor) -> Tensor:
         Shape (B, C, L, h, w).
     """
     height, width = maps.shape[2:]
-    rows, columns = (
-        torch.arange(size, device=maps.device, dtype=maps.dtype) for size in (height, width)
-    )
-    x = (2 * (columns + flows[:, :, 0]) + 1) / width - 1
-    y = (2 * (rows[:, None] + flows[:, :, 1]) + 1) / height - 1
-    grid = torch.stack((x, y), dim=-1).flatten(1, 2)
-    return nn.functional.grid_sample(maps, grid, align_corners=False).unflatten(2, (-1, height))
+    right, down = flows.unbind(dim=2)
+    rows = down + torch.arange(height, device=maps.device, dtype=maps.dtype)[:, None]
+    columns = right + torch.arange(width, device=maps.device, dtype=maps.dtype)
+    return sampled(maps, rows.flatten(1, 2), columns.flatten(1, 2)).unflatten(2, (-1, height))
 
 
 @final
@@ -82,9 +80,7 @@ class TrajGRUCell(RecurrentLayer):
         for parameter in self.flow_out.parameters():
             nn.init.normal_(parameter, std=1e-3)
         self.activation = nn.LeakyReLU(negative_slope)
-        self.modulation = None
-        if action_features is not None:
-            self.modulation = ActionModulation(action_features, 3 * hidden, kernel, None)
+        self.modulation = action_modulation(action_features, 3 * hidden, kernel=kernel)
 
     def forward(
         self,

@@ -7,7 +7,7 @@ from typing import ClassVar, final
 
 from worldmodel.errors import check_at_least
 from worldmodel.layers.component_decoders import ConcatenationDecoder
-from worldmodel.layers.frame_encoders import EmbeddingEncoder, FrameShape
+from worldmodel.layers.frame_encoders import EmbeddingEncoder
 from worldmodel.layers.group_gru import GroupGRU
 from worldmodel.model import ModelConfig
 from worldmodel.models.vector_rnn import VectorRNN
@@ -32,7 +32,7 @@ class GRUCATConfig(ModelConfig):
     def __post_init__(self) -> None:
         check_at_least(1, self, "hidden", "features")
 
-    def build(self, frame_shape: FrameShape, action_dim: int) -> GRUCAT:
+    def build(self, frame_shape: tuple[int, int, int], action_dim: int) -> GRUCAT:
         """See `ModelConfig.build`."""
         return GRUCAT(frame_shape, action_dim, self)
 
@@ -53,7 +53,9 @@ class GRUCAT(VectorRNN[GRUCATConfig]):
         InputError: Height and width are not multiples of 8, or below 32.
     """
 
-    def __init__(self, frame_shape: FrameShape, action_dim: int, config: GRUCATConfig) -> None:
+    def __init__(
+        self, frame_shape: tuple[int, int, int], action_dim: int, config: GRUCATConfig
+    ) -> None:
         gru = GroupGRU(1, config.features, config.hidden, action_features=action_dim or None)
         super().__init__(
             frame_shape,

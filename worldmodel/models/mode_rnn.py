@@ -10,16 +10,14 @@ from torch import Tensor
 
 from worldmodel.errors import InputError, check_at_least, check_one_of
 from worldmodel.layers.codec import FrameCodec, PatchCodec, StridedConvCodec
-from worldmodel.layers.mode_cell import (
-    ModeCell,
+from worldmodel.layers.mode_cell import ModeCell, SlotBinding, SlotFusion
+from worldmodel.layers.recurrent import RecurrentLayer
+from worldmodel.layers.slot_interaction import (
     MultiHeadAttention,
-    SlotBinding,
-    SlotFusion,
     SlotGraph,
     SlotSplit,
     StateInteraction,
 )
-from worldmodel.layers.recurrent import RecurrentLayer
 from worldmodel.model import State
 from worldmodel.models.stack import RecurrentStack, StackConfig
 

@@ -15,7 +15,7 @@ from worldmodel.layers.component_decoders import (
     Components,
     ConcatenationDecoder,
 )
-from worldmodel.layers.frame_encoders import EmbeddingEncoder, FeatureMapEncoder, FrameShape
+from worldmodel.layers.frame_encoders import EmbeddingEncoder, FeatureMapEncoder
 from worldmodel.layers.input_attention import Reading
 from worldmodel.layers.rim_cell import CellSizes, RIMCell
 from worldmodel.layers.slot_attention import SlotAttention
@@ -101,7 +101,7 @@ class ModularConfig(ModelConfig, ABC):
     def cell(self, action_features: int | None) -> RIMCell:
         """The cells; no actions if the features are None."""
 
-    def encoder(self, frame_shape: FrameShape) -> nn.Module:
+    def encoder(self, frame_shape: tuple[int, int, int]) -> nn.Module:
         """What the cells see of frames (C, H, W): vectors (B, N, F).
 
         Raises:
@@ -117,7 +117,9 @@ class ModularConfig(ModelConfig, ABC):
         )
         return nn.Sequential(maps, slots)
 
-    def frame_decoder(self, frame_shape: FrameShape) -> ConcatenationDecoder | ComponentDecoder:
+    def frame_decoder(
+        self, frame_shape: tuple[int, int, int]
+    ) -> ConcatenationDecoder | ComponentDecoder:
         """How the states become frames (C, H, W)."""
         if self.decoder == "CAT":
             return ConcatenationDecoder(self.cells, self.hidden, frame_shape)
@@ -143,7 +145,7 @@ class ModularRNN(VectorRNN[Options], ABC):
 
     cell: RIMCell
 
-    def __init__(self, frame_shape: FrameShape, action_dim: int, config: Options) -> None:
+    def __init__(self, frame_shape: tuple[int, int, int], action_dim: int, config: Options) -> None:
         super().__init__(
             frame_shape,
             action_dim,

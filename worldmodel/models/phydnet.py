@@ -23,7 +23,7 @@ _KERNEL = 3
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PhyDNetConfig(ModelConfig):
     """Options of `PhyDNet`; the defaults are those published for Moving MNIST.
 
@@ -82,10 +82,7 @@ class PhyDNet(WorldModel):
     """
 
     def __init__(
-        self,
-        frame_shape: tuple[int, int, int],
-        action_dim: int = 0,
-        config: PhyDNetConfig = PhyDNetConfig(),
+        self, frame_shape: tuple[int, int, int], action_dim: int, config: PhyDNetConfig
     ) -> None:
         super().__init__()
         channels, height, width = frame_shape

@@ -34,8 +34,8 @@ class PredRNNPlusPlusConfig(StackConfig):
     legacy: bool = False
 
     def __post_init__(self) -> None:
-        check_at_least(2, self, "layers")
         super().__post_init__()
+        check_at_least(2, self, "layers")
 
     def build(self, frame_shape: tuple[int, int, int], action_dim: int) -> PredRNNPlusPlus:
         """See `ModelConfig.build`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from worldmodel.layers.frame_encoders import FrameShape
 from worldmodel.layers.rim_cell import RIMCell, rim_cell
 from worldmodel.models.modular import ModularConfig, ModularRNN
 
@@ -22,7 +21,7 @@ class RIMsConfig(ModularConfig):
     paper: ClassVar[str] = "Lin, M.Sc. thesis, TU Delft"
     year: ClassVar[int] = 2022
 
-    def build(self, frame_shape: FrameShape, action_dim: int) -> RIMs:
+    def build(self, frame_shape: tuple[int, int, int], action_dim: int) -> RIMs:
         """See `ModelConfig.build`."""
         return RIMs(frame_shape, action_dim, self)
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from worldmodel.errors import InputError, check_at_least
-from worldmodel.layers.frame_encoders import FrameShape
 from worldmodel.layers.rim_cell import RIMCell
 from worldmodel.layers.scoff_cell import scoff_cell
 from worldmodel.models.modular import ModularConfig, ModularRNN
@@ -39,7 +38,7 @@ class SCOFFConfig(ModularConfig):
                 f"SCOFFConfig.temperature: expected a positive number, got {self.temperature}"
             )
 
-    def build(self, frame_shape: FrameShape, action_dim: int) -> SCOFF:
+    def build(self, frame_shape: tuple[int, int, int], action_dim: int) -> SCOFF:
         """See `ModelConfig.build`."""
         return SCOFF(frame_shape, action_dim, self)
 

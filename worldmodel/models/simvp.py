@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from worldmodel.errors import InputError, check_at_least
-from worldmodel.layers.action import ActionEncoder, ActionModulation, modulated
-from worldmodel.layers.conv_block import growing, rectified, shrinking
+from worldmodel.layers.action import ActionEncoder, action_modulation, modulated
+from worldmodel.layers.conv_block import growing, rectified, shrinking, start_small
 from worldmodel.layers.inception import GROUPS, InceptionUNet
 from worldmodel.layers.patches import check_divisible
 from worldmodel.model import ModelConfig, State, WorldModel
@@ -19,7 +19,7 @@ _NORM_GROUPS = 2
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SimVPConfig(ModelConfig):
     """Options of `SimVP`; the defaults are those published for Moving MNIST.
 
@@ -83,10 +83,7 @@ class SimVP(WorldModel):
     """
 
     def __init__(
-        self,
-        frame_shape: tuple[int, int, int],
-        action_dim: int = 0,
-        config: SimVPConfig = SimVPConfig(),
+        self, frame_shape: tuple[int, int, int], action_dim: int, config: SimVPConfig
     ) -> None:
         super().__init__()
         channels, height, width = frame_shape
@@ -94,31 +91,18 @@ class SimVP(WorldModel):
         check_divisible(height, width, scale)
         self.frame_shape, self.action_dim, self._config = frame_shape, action_dim, config
         self.grid = (height // scale, width // scale)
-        factors = [2, *(1, 2) * (config.halvings - 1)]
         self.embedding = _block(shrinking(channels, hidden, kernel=3, factor=1))
-        self.encoder = nn.Sequential(
-            *(_block(shrinking(hidden, hidden, kernel=3, factor=factor)) for factor in factors)
-        )
-        self.actions, self.modulation = None, None
-        if action_dim:
-            self.actions = ActionEncoder(None, action_dim)
-            self.modulation = ActionModulation(self.actions.features, hidden, 1, None)
+        self.encoder = _encoder(hidden, config.halvings)
+        self.actions = ActionEncoder(None, action_dim) if action_dim else None
+        self.modulation = action_modulation(action_dim or None, hidden)
         self.translator = InceptionUNet(
             config.window * hidden, config.translator_hidden, hidden, config.translator_depth
         )
-        self.decoder = nn.Sequential(
-            *(
-                _block(
-                    (shrinking if factor == 1 else growing)(hidden, hidden, kernel=3, factor=factor)
-                )
-                for factor in factors
-            )
-        )
+        self.decoder = _decoder(hidden, config.halvings)
         self.fusion = _block(shrinking(2 * hidden, hidden, kernel=3, factor=1))
         self.readout = nn.Conv2d(hidden, channels, 1)
         if config.residual:
-            for parameter in self.readout.parameters():
-                parameter.data.mul_(0.1)
+            start_small(self.readout)
 
     @property
     def config(self) -> SimVPConfig:
@@ -160,6 +144,25 @@ def _pushed(state: State, encoding: Tensor) -> State:
         "started": torch.ones_like(state["started"]),
     }
     return State(new, batch_size=state.batch_size)
+
+
+def _encoder(hidden: int, halvings: int) -> nn.Sequential:
+    """Blocks that halve the maps, and between two of them one that keeps the size."""
+    return nn.Sequential(
+        *(_block(shrinking(hidden, hidden, kernel=3, factor=f)) for f in _factors(halvings))
+    )
+
+
+def _decoder(hidden: int, halvings: int) -> nn.Sequential:
+    """Blocks that double the maps, and between two of them one that keeps the size."""
+    kinds = {1: shrinking, 2: growing}
+    return nn.Sequential(
+        *(_block(kinds[f](hidden, hidden, kernel=3, factor=f)) for f in _factors(halvings))
+    )
+
+
+def _factors(halvings: int) -> list[int]:
+    return [2, *(1, 2) * (halvings - 1)]
 
 
 def _block(conv: nn.Conv2d | nn.ConvTranspose2d) -> nn.Sequential:

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from worldmodel.errors import check_at_least, check_odd
 from worldmodel.layers.action import ActionEncoder
 from worldmodel.layers.codec import FrameCodec, PatchCodec, StridedConvCodec
+from worldmodel.layers.decoupling import decoupling
 from worldmodel.layers.recurrent import LayerOutput, RecurrentLayer, zeros
-from worldmodel.layers.st_lstm import decoupling
 from worldmodel.model import ModelConfig, State, WorldModel
 
 
@@ -34,7 +34,7 @@ class StackParts(ModelConfig, ABC):
         """The layers, from the bottom, on the codec's grid; no actions if the features are None."""
 
     def adapter(self) -> nn.Module | None:
-        """W_decouple of `worldmodel.layers.st_lstm.decoupling`, if it is trained with that term."""
+        """W_decouple of `worldmodel.layers.decoupling`, where training has that term."""
         return None
 
 
@@ -44,7 +44,7 @@ class StackConfig(StackParts, ABC):
 
     Attributes:
         layers: Recurrent layers L.
-        hidden: Channels of every layer.
+        hidden: Channels of every layer; at least 2 with strided convolutions.
         kernel: Side of the kernels; odd.
         patch: Side of the space-to-depth patches in pixels; None for strided convolutions
             (the published action-conditioned PredRNN-V2).
@@ -61,6 +61,10 @@ class StackConfig(StackParts, ABC):
     def __post_init__(self) -> None:
         check_at_least(1, self, "layers", "hidden")
         check_odd(self, "kernel")
+        if self.patch is None:
+            check_at_least(2, self, "hidden")
+        else:
+            check_at_least(1, self, "patch")
 
     def codec(self, frame_shape: tuple[int, int, int]) -> FrameCodec:
         """Patches, or strided convolutions; see `StackParts.codec`.

@@ -19,7 +19,7 @@ from worldmodel.model import ModelConfig, State, WorldModel
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SVGConfig(ModelConfig):
     """Options of `SVG`; the defaults are those published for stochastic Moving MNIST.
 
@@ -90,10 +90,7 @@ class SVG(WorldModel):
     stochastic = True
 
     def __init__(
-        self,
-        frame_shape: tuple[int, int, int],
-        action_dim: int = 0,
-        config: SVGConfig = SVGConfig(),
+        self, frame_shape: tuple[int, int, int], action_dim: int, config: SVGConfig
     ) -> None:
         super().__init__()
         self.frame_shape, self.action_dim, self._config = frame_shape, action_dim, config

@@ -61,7 +61,7 @@ class VectorRNN(WorldModel, ABC, Generic[Options]):
 
     def step(self, frame: Tensor, action: Tensor, state: State) -> tuple[Tensor, State]:
         """See `WorldModel.step`."""
-        features = None if self.actions is None else self.actions(action)
+        features = self.actions(action) if self.actions else None
         hidden = self.cell(self.encoder(frame), state["hidden"], features)
         return self.decoder(hidden), State({"hidden": hidden}, batch_size=state.batch_size)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, final, get_args
+from typing import Literal, final
 
 import lightning
 import torch
@@ -14,7 +14,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from worldmodel.data.episodes import EpisodeSource
 from worldmodel.data.splits import split_by_hash
 from worldmodel.data.statistics import ActionStatistics, action_statistics
-from worldmodel.errors import InputError, check_at_least
+from worldmodel.errors import InputError, check_at_least, check_one_of
 from worldmodel.layers.action import ActionEncoder
 from worldmodel.model import ModelConfig, WorldModel, channels_last
 from worldmodel.models.predrnn import PredRNNConfig
@@ -81,6 +81,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         check_at_least(1, self, "steps", "validate_every", "validation_batches", "devices")
         check_at_least(0, self, "seed", "threads")
+        check_one_of(self, "accelerator", Accelerator)
 
 
 def train(config: TrainConfig) -> Path:
@@ -162,11 +163,6 @@ def _fit(
 
 def _check_devices(config: TrainConfig) -> None:
     gpus = max(torch.cuda.device_count(), int(torch.backends.mps.is_available()))
-    if config.accelerator not in get_args(Accelerator):
-        raise InputError(
-            f"accelerator {config.accelerator!r} is unknown; "
-            f"available: {', '.join(get_args(Accelerator))}"
-        )
     on_gpu = config.accelerator == "gpu" or (config.accelerator == "auto" and gpus > 0)
     if on_gpu and config.devices > gpus:
         raise InputError(f"devices: expected at most the {gpus} GPUs here, got {config.devices}")

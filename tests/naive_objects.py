@@ -1,18 +1,38 @@
-"""Attention, recurrence and slot attention of single samples, written with loops."""
+"""RIMs, SCOFF and slot attention of single samples, written with loops, and small sizes of them."""
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
+from naive import normalised, softmax
 from torch import Tensor, nn
 
 from worldmodel.layers.group_gru import GroupGRU
+from worldmodel.layers.rim_cell import CellSizes
 from worldmodel.layers.slot_attention import SlotAttention
 
-
-def softmax(scores: list[Tensor]) -> list[Tensor]:
-    powers = [score.exp() for score in scores]
-    return [power / torch.stack(powers).sum() for power in powers]
+SIZES = CellSizes(
+    inputs=5,
+    hidden=6,
+    cells=4,
+    active=2,
+    key=3,
+    value=7,
+    communication_heads=2,
+    communication_key=3,
+    dropout=0.0,
+)
+SMALL: dict[str, Any] = {
+    "cells": 4,
+    "hidden": 6,
+    "features": 8,
+    "slots": 3,
+    "slot_size": 5,
+    "key": 3,
+    "value": 7,
+    "communication_key": 3,
+}
 
 
 def naive_attention(
@@ -38,12 +58,6 @@ def naive_gru(x: Tensor, h: Tensor, gru: GroupGRU, g: int) -> Tensor:
     update = torch.sigmoid(from_x[width : 2 * width] + from_h[width : 2 * width])
     candidate = torch.tanh(from_x[2 * width :] + reset * from_h[2 * width :])
     return (1 - update) * candidate + update * h
-
-
-def normalised(vectors: Tensor) -> Tensor:
-    """Over all entries at once."""
-    spread = (vectors - vectors.mean()).square().mean()
-    return (vectors - vectors.mean()) / (spread + 1e-5).sqrt()
 
 
 def naive_slots(module: SlotAttention, features: Tensor, noise: Tensor) -> Tensor:
