@@ -282,14 +282,9 @@ def test_a_grid_that_has_no_half_is_refused() -> None:
 
 
 def test_layers_without_an_output_gate_take_no_highway() -> None:
-    backbone = WITHOUT_GATES["predrnn++"]
-    frame, action = torch.rand(1, *FRAME), torch.zeros(1, 0)
-    model = MotionRNNConfig(backbone=backbone).build(FRAME, 0)
+    config = MotionRNNConfig(backbone=WITHOUT_GATES["predrnn++"])
     with pytest.raises(InputError, match="expected layers with one, got CausalLSTMCell"):
-        model.step(frame, action, model.initial_state(1))
-    model = MotionRNNConfig(backbone=backbone, highway=False).build(FRAME, 0)
-    prediction, _ = model.step(frame, action, model.initial_state(1))
-    assert prediction.shape == (1, *FRAME)
+        config.build(FRAME, 0)
 
 
 # --- Initial states of the authors' code

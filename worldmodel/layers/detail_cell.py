@@ -87,6 +87,8 @@ class DetailCell(RecurrentLayer):
         action_features: Channels of the action's features; None for an action-free cell.
     """
 
+    gated = True
+
     def __init__(
         self,
         inputs: int,

@@ -46,6 +46,8 @@ class E3DLSTMCell(RecurrentLayer):
         action_features: Channels of the action's features; None for an action-free cell.
     """
 
+    gated = True
+
     def __init__(
         self,
         inputs: int,

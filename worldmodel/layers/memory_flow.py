@@ -33,6 +33,8 @@ class MemoryFlowCell(RecurrentLayer):
         action_features: Channels of the action's features; None for an action-free cell.
     """
 
+    gated = True
+
     def __init__(
         self,
         inputs: int | None,

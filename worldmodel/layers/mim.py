@@ -90,6 +90,8 @@ class MIMBlock(RecurrentLayer):
         action_features: Channels of the action's features; None for an action-free block.
     """
 
+    gated = True
+
     def __init__(
         self,
         hidden: int,

@@ -94,6 +94,8 @@ class ModeCell(RecurrentLayer):
         action_features: Channels of the action's features; None for an action-free cell.
     """
 
+    gated = True
+
     def __init__(
         self,
         inputs: int,

@@ -97,6 +97,9 @@ class MotionLayer(RecurrentLayer):
             where the output gate is closed.
         inputs: Channels of the bottom layer's input, whose 1x1 convolution begins the highway;
             None above it.
+
+    Raises:
+        InputError: There is to be a highway, and the layer has no output gate.
     """
 
     def __init__(
@@ -108,6 +111,11 @@ class MotionLayer(RecurrentLayer):
         inputs: int | None,
     ) -> None:
         super().__init__()
+        if highway and not inner.gated:
+            raise InputError(
+                "the motion highway passes where an output gate is closed; expected layers with "
+                f"one, got {type(inner).__name__}"
+            )
         self.own = {**inner.own, **({} if transition is None else transition.own)}
         self.flow = inner.flow
         self.inner, self.transition, self.highway = inner, transition, highway
@@ -131,18 +139,15 @@ class MotionLayer(RecurrentLayer):
         flow: Mapping[str, Tensor],
         action: ActionFeatures | None,
     ) -> LayerOutput:
-        """See `RecurrentLayer.forward`.
-
-        Raises:
-            InputError: The motion highway finds no output gate.
-        """
+        """See `RecurrentLayer.forward`."""
         output = self.inner(x, own, flow, action)
         if not self.highway and self.transition is None:
             return output
         hidden, motion, onward = output.output, {}, {}
         if self.highway:
             below = flow[_HIGHWAY] if self.entrance is None else self.entrance(x)
-            hidden = hidden + (1 - self._gate(output)) * below
+            assert output.gate is not None
+            hidden = hidden + (1 - output.gate) * below
             onward[_HIGHWAY] = hidden
         if self.transition is not None:
             hidden, offsets, trend = self.transition(hidden, own[_FILTER], own[_TREND])
@@ -155,11 +160,3 @@ class MotionLayer(RecurrentLayer):
             {**output.flow, **onward},
             increments=output.increments,
         )
-
-    def _gate(self, output: LayerOutput) -> Tensor:
-        if output.gate is None:
-            raise InputError(
-                "the motion highway passes where an output gate is closed; expected layers with "
-                f"one, got {type(self.inner).__name__}"
-            )
-        return output.gate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ class LayerOutput(NamedTuple):
         output: Input of the layer above. Shape (B, features, h, w).
         own: The layer's new state, by name.
         flow: What it changes in the flow between layers, by name.
-        gate: Output gate, in (0, 1), of a layer whose output is gate . tanh(...); shaped as output.
+        gate: Output gate of a gated layer, in (0, 1), shaped as output.
         increments: What its two memories gained, each of shape (B, hidden, h, w), if it has two.
     """
 
@@ -41,8 +41,10 @@ class RecurrentLayer(nn.Module, ABC):
         flow: Shape of each entry of the flow that also returns from the top layer to the bottom
             layer of the next step, by name, without the batch. What a layer adds under any other
             name ends with the step.
+        gated: Its output is gate . tanh(...), and `LayerOutput.gate` is that gate.
     """
 
+    gated: ClassVar[bool] = False
     own: Mapping[str, Shape]
     flow: Mapping[str, Shape]
 

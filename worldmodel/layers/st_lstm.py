@@ -34,6 +34,8 @@ class STLSTMCell(RecurrentLayer):
             at the previous step, enters this cell.
     """
 
+    gated = True
+
     def __init__(
         self,
         inputs: int,
