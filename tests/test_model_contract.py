@@ -232,6 +232,24 @@ def test_evaluation_is_deterministic(case: Case) -> None:
 
 
 @over(CASES)
+def test_only_stochastic_models_draw_futures(case: Case) -> None:
+    model, clip = case.model(), case.clip()
+    state, actions = observe(model, clip.frames[:, :2], clip.actions[:, :1]), clip.actions[:, 1:]
+    if not model.stochastic:
+        with pytest.raises(InputError, match="which is deterministic"):
+            imagine(model, state, actions, samples=2)
+        return
+    first, again, other = (
+        imagine(model, state, actions, samples=2, generator=torch.Generator().manual_seed(seed))
+        for seed in (0, 0, 1)
+    )
+    assert first.shape == (3, 2, 4, *case.frame_shape)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert not torch.equal(first[:, 0], first[:, 1])
+
+
+@over(CASES)
 def test_every_parameter_gets_a_gradient(case: Case) -> None:
     """One that is more than rounding, as a bias has that cancels in a softmax."""
     model, clip = case.model().double().train(), case.clip().double()
