@@ -1,15 +1,19 @@
-"""Check and time both models on every device at hand, in one call: `python bench/device.py`.
+"""Check and time the models on every device at hand, in one call.
 
-Prints, per model and device, the largest difference of an imagined video from the CPU's, the time
-of a training step and of imagining a planner's candidates, and each as a ratio to the CPU's.
+`python bench/device.py [NAME ...]` takes all architectures in the sizes of `moving_mnist.py` and
+both shipped models, or those that are named. Prints, per model and device, the largest difference
+of an imagined video from the CPU's, the time of a training step and of imagining a planner's
+candidates, and each as a ratio to the CPU's.
 """
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable
 
 import torch
+from moving_mnist import MODELS
 from torch import Tensor
 
 from worldmodel.clip import Clip
@@ -20,12 +24,13 @@ from worldmodel.rollout import begin, imagine, unroll
 
 FRAME, ACTIONS, LENGTH, CLIPS, CANDIDATES, HORIZON = (3, 64, 64), 2, 12, 8, 40, 8
 CONFIGS: dict[str, ModelConfig] = {
-    "PredRNN-V2": PredRNNConfig(layers=3, hidden=40, kernel=3, bias=True, residual=True),
-    "ModeRNN": ModeRNNConfig(layers=3, hidden=48, kernel=1, residual=True),
+    **MODELS,
+    "PredRNN-V2 shipped": PredRNNConfig(layers=3, hidden=40, kernel=3, bias=True, residual=True),
+    "ModeRNN shipped": ModeRNNConfig(layers=3, hidden=48, kernel=1, residual=True),
 }
 
 
-def seconds(work: Callable[[], object], device: torch.device, repeats: int = 5) -> float:
+def seconds(work: Callable[[], object], device: torch.device, repeats: int = 3) -> float:
     """Median time of `work`, after one warm-up."""
     times = []
     for _ in range(repeats + 1):
@@ -47,7 +52,7 @@ def training_step(model: WorldModel, device: torch.device) -> Callable[[], objec
         model.zero_grad()
         with torch.autocast(device.type, torch.bfloat16):
             predictions, _ = unroll(model, clip, mask)
-        (predictions - frames[:, 1:]).square().mean().backward()
+        (predictions.float() - frames[:, 1:]).square().mean().backward()
 
     return step
 
@@ -67,9 +72,15 @@ def planning(model: WorldModel, device: torch.device) -> Callable[[], Tensor]:
 
 
 def main() -> None:
-    """Every model on every device."""
+    """Every wanted model on every device."""
+    parser = argparse.ArgumentParser(description="Check and time the models on every device.")
+    parser.add_argument("models", nargs="*", default=list(CONFIGS), metavar="NAME")
+    wanted = parser.parse_args().models
+    if unknown := set(wanted).difference(CONFIGS):
+        parser.error(f"unknown: {', '.join(unknown)}; available: {', '.join(CONFIGS)}")
     names = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-    for name, config in CONFIGS.items():
+    for name in wanted:
+        config = CONFIGS[name]
         reference, cpu_times = None, None
         for device in map(torch.device, names):
             torch.manual_seed(0)
@@ -83,7 +94,7 @@ def main() -> None:
             cpu_times = times if cpu_times is None else cpu_times
             ratios = [mine / cpu for mine, cpu in zip(times, cpu_times, strict=True)]
             print(
-                f"{name:10} {device!s:7} difference {float((imagined - reference).abs().max()):.1e}"
+                f"{name:18} {device!s:7} difference {float((imagined - reference).abs().max()):.1e}"
                 f"  training step {times[0] * 1e3:7.1f} ms ({ratios[0]:.3f})"
                 f"  {CANDIDATES} candidates x {HORIZON} {times[1] * 1e3:7.1f} ms ({ratios[1]:.3f})",
                 flush=True,
