@@ -99,7 +99,7 @@ def _cell_comparison(name: str, ours: Tensor, reference: np.ndarray) -> Comparis
 
 def _model(arrays: Arrays, config: dict[str, Any], translation: Translation) -> list[Comparison]:
     """Comparisons in both precisions, under the forward that comes closest."""
-    inferred = translation.config(_weights(arrays), _frame_shape(config))
+    inferred = translation.config(_weights(arrays), config["img_channel"])
     attempts = [
         [
             comparison

@@ -86,6 +86,6 @@ def test_published_names_and_sizes_are_understood(layer_norm: bool) -> None:
         if layer_norm:
             weights[f"cell_list.{layer}.conv_o.1.weight"] = torch.rand(6, 4, 2)
             weights[f"cell_list.{layer}.conv_o.1.bias"] = torch.rand(6, 4, 2)
-    assert CONV_LSTM.config(weights, (3, 8, 4)) == config
+    assert CONV_LSTM.config(weights, 3) == config
     loaded = load_published(CONV_LSTM, config, (3, 8, 4), weights)
     assert all(torch.equal(loaded.state_dict()[name], v) for name, v in model.state_dict().items())

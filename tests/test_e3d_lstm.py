@@ -196,6 +196,6 @@ def test_parameters_are_the_published_ones_but_for_those_of_a_memory_that_stays_
         norms = {n: float(file[f"gradnorm/{n}"]) for n in weights}
     unused = [name for name, w in weights.items() if E3D_LSTM.entry(name, w) is None]
     assert unused == [name for name, norm in norms.items() if norm == 0]
-    config = E3D_LSTM.config(weights, (1, 16, 16))
+    config = E3D_LSTM.config(weights, 1)
     ours = sum(p.numel() for p in config.build((1, 16, 16), 0).parameters())
     assert ours == sum(w.numel() for n, w in weights.items() if n not in unused)

@@ -82,7 +82,7 @@ def test_detail_context_block_has_the_published_numbers(fixtures: Path) -> None:
         arrays = {name: torch.from_numpy(file[name]) for name in file.files if name != "config"}
     weights = {name[2:]: array for name, array in arrays.items() if name.startswith("w/")}
     frame_shape = (1, 16, 16)
-    config = MOTION_DETAILS_RNN.config(weights, frame_shape)
+    config = MOTION_DETAILS_RNN.config(weights, frame_shape[0])
     model = load_published(MOTION_DETAILS_RNN, config, frame_shape, weights)
     x, context = model.get_submodule("cells.0.details")(arrays["dcb/x"], arrays["dcb/h"])
     torch.testing.assert_close(x, arrays["dcb/out_x"], rtol=1e-5, atol=1e-6)

@@ -109,7 +109,7 @@ def test_motion_gru_has_the_published_numbers(fixtures: Path) -> None:
     with np.load(fixtures / "motionrnn_predrnn_official_zeroinit.npz") as file:
         arrays = {name: torch.from_numpy(file[name]) for name in file.files if name != "config"}
     weights = {name[2:]: array for name, array in arrays.items() if name.startswith("w/")}
-    config, frame_shape = MOTION_RNN.config(weights, (1, 16, 16)), (1, 16, 16)
+    config, frame_shape = MOTION_RNN.config(weights, 1), (1, 16, 16)
     model = load_published(MOTION_RNN, config, frame_shape, weights)
     gru = model.get_submodule("cells.0.transition.gru")
     results = gru(*(arrays[f"motiongru/{name}"] for name in ("x", "offset", "mean")))

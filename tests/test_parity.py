@@ -56,7 +56,7 @@ def test_which_of_two_forwards_it_was_is_told_by_the_numbers(
     with np.load(fixtures / "openstl_convlstm.npz") as file:
         arrays = {n: file[n] for n in file.files if not n.startswith(("out", "gradnorm"))}
     weights = {n[2:]: torch.from_numpy(arrays[n]) for n in arrays if n.startswith("w/")}
-    config = with_options(CONV_LSTM.config(weights, (1, 16, 16)), {"legacy": True})
+    config = with_options(CONV_LSTM.config(weights, 1), {"legacy": True})
     frames = torch.from_numpy(arrays["in/frames"]).movedim(-1, 2)
     whole = depth_to_space(frames.flatten(0, 1), 2).unflatten(0, (2, 7))
     clip = Clip.checked(whole, torch.zeros(2, 6, 0))

@@ -222,7 +222,7 @@ def test_published_names_and_sizes_are_understood() -> None:
         weights |= {name.replace(ours, theirs): weight for name, weight in part.items()}
     for layer in range(3):
         weights[f"cell_list.{layer}.conv_o.0.weight"] = torch.rand(4, 8, 3, 3)
-    assert PREDRNN_PP.config(weights, (3, 8, 4)) == config
+    assert PREDRNN_PP.config(weights, 3) == config
     loaded = load_published(PREDRNN_PP, config, (3, 8, 4), weights)
     assert all(torch.equal(loaded.state_dict()[name], v) for name, v in model.state_dict().items())
 

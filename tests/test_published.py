@@ -19,11 +19,12 @@ from worldmodel.errors import InputError
 from worldmodel.models.conv_lstm import ConvLSTMConfig
 from worldmodel.models.predrnn import PredRNN
 from worldmodel.models.published.state_dict import read_state_dict
+from worldmodel.models.published.translation import FrameSize, frame_shape_of
 from worldmodel.models.published.weights import TRANSLATIONS, import_weights
 from worldmodel.rollout import predict
 from worldmodel.training.checkpoint import load_checkpoint
 
-FRAME_SHAPE = (1, 8, 12)
+SIZE = FrameSize(1, 8, 12)
 FIXTURES = [
     ("predrnn_official_layernorm", "PredRNN"),
     ("openstl_convlstm", "ConvLSTM"),
@@ -52,6 +53,15 @@ def predrnn_weights(layers: int = 2, hidden: int = 4, patch: int = 2) -> dict[st
             weights[f"cell_list.{layer}.conv_{name}.0.weight"] = torch.randn(shape)
         weights[f"cell_list.{layer}.conv_last.weight"] = torch.randn(hidden, 2 * hidden, 1, 1)
     return weights
+
+
+def stored(fixture: Path) -> dict[str, Tensor]:
+    with np.load(fixture) as file:
+        return {
+            name.removeprefix("w/"): torch.from_numpy(file[name])
+            for name in file.files
+            if name.startswith("w/")
+        }
 
 
 WRAPPINGS: dict[str, Callable[[dict[str, Tensor]], Any]] = {
@@ -84,7 +94,7 @@ def test_safetensors_are_read(tmp_path: Path) -> None:
 
 def test_sizes_come_from_the_shapes(tmp_path: Path) -> None:
     torch.save({"net_param": predrnn_weights(3, 6, 4)}, tmp_path / "weights.pth")
-    model = import_weights(tmp_path / "weights.pth", "PredRNN", (1, 16, 8))
+    model = import_weights(tmp_path / "weights.pth", "PredRNN", FrameSize(1, 16, 8))
     assert isinstance(model, PredRNN)
     config = model.config
     assert (config.layers, config.hidden, config.kernel, config.patch) == (3, 6, 3, 4)
@@ -96,7 +106,7 @@ def test_sizes_come_from_the_shapes(tmp_path: Path) -> None:
 def test_weights_of_another_architecture_are_recognised(wrong: str, tmp_path: Path) -> None:
     torch.save(predrnn_weights(), tmp_path / "weights.pth")
     with pytest.raises(InputError, match=f"expected weights of {wrong}, these are of PredRNN"):
-        import_weights(tmp_path / "weights.pth", wrong, FRAME_SHAPE)
+        import_weights(tmp_path / "weights.pth", wrong, SIZE)
 
 
 @pytest.mark.data
@@ -104,22 +114,62 @@ def test_weights_of_another_architecture_are_recognised(wrong: str, tmp_path: Pa
 def test_the_command_makes_a_checkpoint_that_predicts_as_published(
     fixture: str, architecture: str, fixtures: Path, tmp_path: Path
 ) -> None:
-    with np.load(fixtures / f"{fixture}.npz") as file:
-        weights = {
-            name.removeprefix("w/"): torch.from_numpy(file[name])
-            for name in file.files
-            if name.startswith("w/")
-        }
+    weights = stored(fixtures / f"{fixture}.npz")
     torch.save({"net_param": weights}, tmp_path / "weights.pth")
     given = [str(tmp_path / "weights.pth"), f"--architecture={architecture}"]
     size = ["--height=16", "--width=16", f"--output={tmp_path / 'checkpoint'}"]
     assert main(["import", *given, *size]) == 0
     imported = load_checkpoint(tmp_path / "checkpoint").model
-    direct = import_weights(tmp_path / "weights.pth", architecture, (1, 16, 16))
+    direct = import_weights(tmp_path / "weights.pth", architecture, FrameSize(1, 16, 16))
     assert imported.config == direct.config
     frames = torch.rand(2, 4, 1, 16, 16)
     clip = Clip.checked(frames, torch.zeros(2, 3, 0))
     torch.testing.assert_close(predict(imported, clip, 2), predict(direct, clip, 2))
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("fixture", "architecture"),
+    [(name, kind) for name, kind in FIXTURES if "convlstm" not in name and "motionrnn" not in name],
+)
+def test_the_weights_tell_the_frame_where_they_can(
+    fixture: str, architecture: str, fixtures: Path, tmp_path: Path
+) -> None:
+    torch.save(stored(fixtures / f"{fixture}.npz"), tmp_path / "weights.pth")
+    model = import_weights(tmp_path / "weights.pth", architecture)
+    assert model.frame_shape == (1, 16, 16)
+
+
+@pytest.mark.parametrize(
+    ("depth", "given", "expected"),
+    [
+        (16, FrameSize(), (1, 64, 64)),
+        (48, FrameSize(), (3, 64, 64)),
+        (48, FrameSize(12, 32), (12, 32, 64)),
+        (3, FrameSize(width=24), (3, 64, 24)),
+    ],
+)
+def test_frames_that_the_weights_leave_open(
+    depth: int, given: FrameSize, expected: tuple[int, int, int]
+) -> None:
+    weights = {"cell_list.0.conv_x.0.weight": torch.zeros(28, depth, 3, 3)}
+    assert frame_shape_of(TRANSLATIONS["PredRNN"], weights, given) == expected
+
+
+def test_strided_weights_tell_the_channels() -> None:
+    weights = {
+        "cell_list.0.conv_x.0.weight": torch.zeros(28, 4, 3, 3),
+        "conv_input1.weight": torch.zeros(2, 3, 5, 5),
+    }
+    assert frame_shape_of(TRANSLATIONS["PredRNN"], weights, FrameSize()) == (3, 64, 64)
+    with pytest.raises(InputError, match="channels: these weights read 3, got 1"):
+        frame_shape_of(TRANSLATIONS["PredRNN"], weights, FrameSize(channels=1))
+
+
+@pytest.mark.parametrize("name", ["PredRNN-V2", "PredRNN"])
+def test_an_architecture_may_be_named_as_it_is_listed(name: str, tmp_path: Path) -> None:
+    torch.save(predrnn_weights(), tmp_path / "weights.pth")
+    assert isinstance(import_weights(tmp_path / "weights.pth", name, SIZE), PredRNN)
 
 
 def test_legacy_is_computed_only_when_told(tmp_path: Path) -> None:
@@ -216,14 +266,14 @@ def changed(**changes: Tensor | None) -> dict[str, Tensor]:
 def test_wrong_weights_are_named(weights: dict[str, Tensor], message: str, tmp_path: Path) -> None:
     torch.save(weights, tmp_path / "weights.pth")
     with pytest.raises(InputError, match=message):
-        import_weights(tmp_path / "weights.pth", "PredRNN", FRAME_SHAPE)
+        import_weights(tmp_path / "weights.pth", "PredRNN", SIZE)
 
 
 def test_an_unknown_architecture_or_option_is_named(tmp_path: Path) -> None:
     torch.save(predrnn_weights(), tmp_path / "weights.pth")
     with pytest.raises(InputError, match=r"'PredNet' is unknown; available: .*PredRNN"):
-        import_weights(tmp_path / "weights.pth", "PredNet", FRAME_SHAPE)
+        import_weights(tmp_path / "weights.pth", "PredNet", SIZE)
     with pytest.raises(InputError, match="no option forget_bais; did you mean forget_bias"):
-        import_weights(tmp_path / "weights.pth", "PredRNN", FRAME_SHAPE, {"forget_bais": 0.0})
+        import_weights(tmp_path / "weights.pth", "PredRNN", SIZE, {"forget_bais": 0.0})
     with pytest.raises(InputError, match=r"2 does not divide .* \(7, 12\)"):
-        import_weights(tmp_path / "weights.pth", "PredRNN", (1, 7, 12))
+        import_weights(tmp_path / "weights.pth", "PredRNN", FrameSize(1, 7, 12))

@@ -11,6 +11,7 @@ from worldmodel.commands.options import check_output, parse
 from worldmodel.cost import parameter_count
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.model import WorldModel
+from worldmodel.models.published.translation import FrameSize
 from worldmodel.models.published.weights import import_weights
 from worldmodel.rollout import check_context
 from worldmodel.training.checkpoint import ModelCard, save_checkpoint
@@ -26,9 +27,10 @@ class ImportConfig:
             OpenSTL.
         architecture: One of `worldmodel models`.
         output: Folder of the checkpoint.
-        channels: Channels C of the frames it was trained on.
-        height: Their height H in pixels.
-        width: Their width W in pixels.
+        channels: Channels C of the frames it was trained on; the first of 1 and 3 that fits if not
+            given.
+        height: Their height H in pixels; 64 if not given and the weights do not tell.
+        width: Their width W in pixels; likewise.
         legacy: Compute as OpenSTL v0.3 did, whose ConvLSTM and PredRNN++ weights need it.
         options: Options of the model that leave no trace in the weights.
         action_names: One per action dimension; empty for action-free weights.
@@ -40,9 +42,9 @@ class ImportConfig:
     file: str
     architecture: str
     output: str
-    channels: int = 1
-    height: int = 64
-    width: int = 64
+    channels: int | None = None
+    height: int | None = None
+    width: int | None = None
     legacy: bool = False
     options: dict[str, Any] = field(default_factory=dict)
     action_names: tuple[str, ...] = ()
@@ -51,7 +53,8 @@ class ImportConfig:
     domains: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        check_at_least(1, self, "channels", "height", "width")
+        given = ("channels", "height", "width")
+        check_at_least(1, self, *(name for name in given if getattr(self, name) is not None))
         check_context(self.context, self.length)
 
 
@@ -63,12 +66,13 @@ def run(arguments: Sequence[str]) -> None:
     """
     config = parse(ImportConfig, "import", _with_file(arguments))
     check_output(Path(config.output))
-    frame_shape = (config.channels, config.height, config.width)
+    size = FrameSize(config.channels, config.height, config.width)
     options = {**config.options, **({"legacy": True} if config.legacy else {})}
-    model = import_weights(config.file, config.architecture, frame_shape, options)
+    model = import_weights(config.file, config.architecture, size, options)
     save_checkpoint(config.output, model, _card(config, model))
     millions = parameter_count(model) / 1e6
-    print(f"{config.output}: {config.architecture}, {millions:.2f}M parameters, {model.config}")
+    frames = "frames {} x {} x {}".format(*model.frame_shape)
+    print(f"{config.output}: {frames}, {millions:.2f}M parameters, {model.config}")
 
 
 def _with_file(arguments: Sequence[str]) -> list[str]:

@@ -7,7 +7,6 @@ from torch import Tensor
 from worldmodel.models.conv_lstm import ConvLSTMConfig
 from worldmodel.models.published.predrnn import stack_name
 from worldmodel.models.published.translation import (
-    FrameShape,
     Translation,
     Weights,
     layer_count,
@@ -15,17 +14,19 @@ from worldmodel.models.published.translation import (
     required,
 )
 
+_READER = "cell_list.0.conv_x.0.weight"
+_POSITIONS = "cell_list.0.conv_x.1.weight"
 _UNUSED = (".conv_o.0.weight", ".conv_o.1.weight", ".conv_o.1.bias", ".conv_last.weight")
 
 
-def _config(weights: Weights, frame_shape: FrameShape) -> ConvLSTMConfig:
-    first = required(weights, "cell_list.0.conv_x.0.weight")
+def _config(weights: Weights, channels: int) -> ConvLSTMConfig:
+    first = required(weights, _READER)
     return ConvLSTMConfig(
         layers=layer_count(weights, "cell_list."),
         hidden=first.shape[0] // 4,
         kernel=first.shape[-1],
         layer_norm="cell_list.0.conv_x.1.weight" in weights,
-        patch=patch_side(first.shape[1], frame_shape[0]),
+        patch=patch_side(first.shape[1], channels),
     )
 
 
@@ -33,4 +34,4 @@ def _entry(name: str, weight: Tensor) -> tuple[str, Tensor] | None:
     return None if name.endswith(_UNUSED) else (stack_name(name), weight)
 
 
-CONV_LSTM = Translation(_config, _entry)
+CONV_LSTM = Translation(_READER, _POSITIONS, _config, _entry)

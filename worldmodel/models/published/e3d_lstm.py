@@ -6,7 +6,6 @@ from torch import Tensor
 
 from worldmodel.models.e3d_lstm import E3DLSTMConfig
 from worldmodel.models.published.translation import (
-    FrameShape,
     Translation,
     Weights,
     layer_count,
@@ -14,6 +13,8 @@ from worldmodel.models.published.translation import (
     required,
 )
 
+_READER = "cell_list.0.conv_x.0.conv3d.weight"
+_POSITIONS = "cell_list.0._norm_c_t.weight"
 _PARTS = {
     "cell_list.": "cells.",
     "._norm_c_t.": ".norm.",
@@ -26,14 +27,14 @@ _PARTS = {
 }
 
 
-def _config(weights: Weights, frame_shape: FrameShape) -> E3DLSTMConfig:
-    first = required(weights, "cell_list.0.conv_x.0.conv3d.weight")
+def _config(weights: Weights, channels: int) -> E3DLSTMConfig:
+    first = required(weights, _READER)
     return E3DLSTMConfig(
         layers=layer_count(weights, "cell_list."),
         hidden=first.shape[0] // 7,
         kernel=first.shape[-1],
         window=first.shape[2],
-        patch=patch_side(first.shape[1], frame_shape[0]),
+        patch=patch_side(first.shape[1], channels),
         layer_norm="cell_list.0.conv_x.1.weight" in weights,
         openstl=True,
     )
@@ -58,5 +59,5 @@ def _memory_gates(name: str, weight: Tensor) -> tuple[str, Tensor] | None:
     return f"{cell.replace('cell_list.', 'cells.')}.memory_gates", weight
 
 
-E3D_LSTM = Translation(_config, _entry)
+E3D_LSTM = Translation(_READER, _POSITIONS, _config, _entry)
 """Weights that were trained with OpenSTL."""

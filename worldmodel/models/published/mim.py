@@ -6,7 +6,6 @@ from torch import Tensor
 
 from worldmodel.models.mim import MIMConfig
 from worldmodel.models.published.translation import (
-    FrameShape,
     Translation,
     Weights,
     layer_count,
@@ -14,6 +13,8 @@ from worldmodel.models.published.translation import (
     required,
 )
 
+_READER = "stlstm_layer.0.conv_x.0.weight"
+_POSITIONS = "stlstm_layer.1.ct_weight"
 _BLOCK = {
     "conv_x_cc": "conv_x",
     "conv_t_cc": "conv_h",
@@ -31,13 +32,13 @@ _MODULE = {
 }
 
 
-def _config(weights: Weights, frame_shape: FrameShape) -> MIMConfig:
-    first = required(weights, "stlstm_layer.0.conv_x.0.weight")
+def _config(weights: Weights, channels: int) -> MIMConfig:
+    first = required(weights, _READER)
     return MIMConfig(
         layers=layer_count(weights, "stlstm_layer."),
         hidden=first.shape[0] // 7,
         kernel=first.shape[-1],
-        patch=patch_side(first.shape[1], frame_shape[0]),
+        patch=patch_side(first.shape[1], channels),
         layer_norm="stlstm_layer.0.conv_x.1.weight" in weights,
         memory_decoupling="adapter.weight" in weights,
         stationary_gradient=False,
@@ -59,5 +60,5 @@ def _entry(name: str, weight: Tensor) -> tuple[str, Tensor] | None:
     return name, weight
 
 
-MIM = Translation(_config, _entry)
+MIM = Translation(_READER, _POSITIONS, _config, _entry)
 """Weights that were trained with OpenSTL."""

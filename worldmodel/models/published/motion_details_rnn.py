@@ -8,7 +8,6 @@ from torch import Tensor
 
 from worldmodel.models.motion_details_rnn import MotionDetailsRNNConfig
 from worldmodel.models.published.translation import (
-    FrameShape,
     Translation,
     Weights,
     layer_count,
@@ -16,6 +15,8 @@ from worldmodel.models.published.translation import (
     required,
 )
 
+_READER = "embed.weight"
+_POSITIONS = "lstm.0.norm_cell.weight"
 _NAMES = (
     (r"^embed\.", "codec.embedding."),
     (r"^output\.", "codec.output."),
@@ -31,13 +32,13 @@ _NAMES = (
 )
 
 
-def _config(weights: Weights, frame_shape: FrameShape) -> MotionDetailsRNNConfig:
-    hidden, depth = required(weights, "embed.weight").shape[:2]
+def _config(weights: Weights, channels: int) -> MotionDetailsRNNConfig:
+    hidden, depth = required(weights, _READER).shape[:2]
     return MotionDetailsRNNConfig(
         layers=layer_count(weights, "lstm."),
         hidden=hidden,
         kernel=required(weights, "lstm.0.conv_i2h.0.weight").shape[-1],
-        patch=patch_side(depth, frame_shape[0]),
+        patch=patch_side(depth, channels),
     )
 
 
@@ -47,4 +48,4 @@ def _entry(name: str, weight: Tensor) -> tuple[str, Tensor]:
     return name, weight
 
 
-MOTION_DETAILS_RNN = Translation(_config, _entry)
+MOTION_DETAILS_RNN = Translation(_READER, _POSITIONS, _config, _entry)

@@ -9,7 +9,6 @@ from torch import Tensor
 from worldmodel.models.motion_rnn import MotionRNNConfig
 from worldmodel.models.predrnn import PredRNNConfig
 from worldmodel.models.published.translation import (
-    FrameShape,
     Translation,
     Weights,
     layer_count,
@@ -17,6 +16,8 @@ from worldmodel.models.published.translation import (
     required,
 )
 
+_READER = "cell_list.0.conv_x.0.weight"
+_POSITIONS = "cell_list.0.conv_x.1.weight"
 _NAMES = (
     (r"^cell_list\.(\d+)\.", r"cells.\1.inner."),
     (r"^enc_list\.(\d+)\.", r"cells.\1.transition.encoder."),
@@ -30,13 +31,13 @@ _NAMES = (
 )
 
 
-def _config(weights: Weights, frame_shape: FrameShape) -> MotionRNNConfig:
-    first = required(weights, "cell_list.0.conv_x.0.weight")
+def _config(weights: Weights, channels: int) -> MotionRNNConfig:
+    first = required(weights, _READER)
     backbone = PredRNNConfig(
         layers=layer_count(weights, "cell_list."),
         hidden=first.shape[0] // 7,
         kernel=first.shape[-1],
-        patch=patch_side(first.shape[1], frame_shape[0]),
+        patch=patch_side(first.shape[1], channels),
         layer_norm="cell_list.0.conv_x.1.weight" in weights,
         memory_decoupling=False,
     )
@@ -56,4 +57,4 @@ def _entry(name: str, weight: Tensor) -> tuple[str, Tensor]:
     return name, weight
 
 
-MOTION_RNN = Translation(_config, _entry)
+MOTION_RNN = Translation(_READER, _POSITIONS, _config, _entry)

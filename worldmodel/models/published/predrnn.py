@@ -6,7 +6,6 @@ from torch import Tensor
 
 from worldmodel.models.predrnn import PredRNNConfig
 from worldmodel.models.published.translation import (
-    FrameShape,
     Translation,
     Weights,
     layer_count,
@@ -14,6 +13,8 @@ from worldmodel.models.published.translation import (
     required,
 )
 
+_READER = "cell_list.0.conv_x.0.weight"
+_POSITIONS = "cell_list.0.conv_x.1.weight"
 _PREFIXES = {
     "cell_list.": "cells.",
     "conv_last.": "codec.output.",
@@ -35,8 +36,8 @@ def stack_name(published: str) -> str:
     )
 
 
-def _config(weights: Weights, frame_shape: FrameShape) -> PredRNNConfig:
-    first = required(weights, "cell_list.0.conv_x.0.weight")
+def _config(weights: Weights, channels: int) -> PredRNNConfig:
+    first = required(weights, _READER)
     strided = "conv_input1.weight" in weights
     return PredRNNConfig(
         layers=layer_count(weights, "cell_list."),
@@ -45,7 +46,7 @@ def _config(weights: Weights, frame_shape: FrameShape) -> PredRNNConfig:
         layer_norm="cell_list.0.conv_x.1.weight" in weights,
         bias="cell_list.0.conv_x.0.bias" in weights,
         memory_decoupling="adapter.weight" in weights,
-        patch=None if strided else patch_side(first.shape[1], frame_shape[0]),
+        patch=None if strided else patch_side(first.shape[1], channels),
         residual=strided,
     )
 
@@ -54,4 +55,4 @@ def _entry(name: str, weight: Tensor) -> tuple[str, Tensor]:
     return stack_name(name), weight
 
 
-PREDRNN = Translation(_config, _entry)
+PREDRNN = Translation(_READER, _POSITIONS, _config, _entry)

@@ -9,7 +9,6 @@ from torch import Tensor
 from worldmodel.models.predrnn_pp import PredRNNPlusPlusConfig
 from worldmodel.models.published.predrnn import stack_name
 from worldmodel.models.published.translation import (
-    FrameShape,
     Translation,
     Weights,
     layer_count,
@@ -17,15 +16,18 @@ from worldmodel.models.published.translation import (
     required,
 )
 
+_READER = "cell_list.0.conv_x.0.weight"
+_POSITIONS = "cell_list.0.conv_x.1.weight"
 
-def _config(weights: Weights, frame_shape: FrameShape) -> PredRNNPlusPlusConfig:
-    first = required(weights, "cell_list.0.conv_x.0.weight")
+
+def _config(weights: Weights, channels: int) -> PredRNNPlusPlusConfig:
+    first = required(weights, _READER)
     return PredRNNPlusPlusConfig(
         layers=layer_count(weights, "cell_list."),
         hidden=first.shape[0] // 7,
         kernel=first.shape[-1],
         layer_norm="cell_list.0.conv_x.1.weight" in weights,
-        patch=patch_side(first.shape[1], frame_shape[0]),
+        patch=patch_side(first.shape[1], channels),
     )
 
 
@@ -41,4 +43,4 @@ def _with_highway(name: str) -> str:
     return above.replace("gradient_highway.", "cell_list.1.")
 
 
-PREDRNN_PP = Translation(_config, _entry)
+PREDRNN_PP = Translation(_READER, _POSITIONS, _config, _entry)

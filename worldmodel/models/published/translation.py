@@ -20,14 +20,57 @@ class Translation(NamedTuple):
     """How the published weights of one architecture are read.
 
     Attributes:
-        config: Options of the model, inferred from the weights' names and shapes, for frames
-            (C, H, W); options that leave no trace in the weights keep their defaults.
+        reader: Name of the weight that reads the patches; tells how many numbers one has.
+        positions: Name of a weight with a number per position, where there is one; tells the grid.
+        config: Options of the model, inferred from the weights' names and shapes, for frames of so
+            many channels; options that leave no trace in the weights keep their defaults.
         entry: A published name and weight as ours, or None for what the published forward never
             uses.
     """
 
-    config: Callable[[Weights, FrameShape], ModelConfig]
+    reader: str
+    positions: str
+    config: Callable[[Weights, int], ModelConfig]
     entry: Callable[[str, Tensor], tuple[str, Tensor] | None]
+
+
+class FrameSize(NamedTuple):
+    """What is known of the frames; None for what the weights shall tell.
+
+    Attributes:
+        channels: C; 1 or 3 where the weights leave both open, the first that fits.
+        height: H in pixels; 64 where the weights fit any.
+        width: W in pixels; 64 where the weights fit any.
+    """
+
+    channels: int | None = None
+    height: int | None = None
+    width: int | None = None
+
+
+UNKNOWN_SIZE = FrameSize()
+
+
+def frame_shape_of(translation: Translation, weights: Weights, size: FrameSize) -> FrameShape:
+    """Frames (C, H, W) that weights were trained on.
+
+    Raises:
+        InputError: The weight that reads the frames is missing, reads another number of channels,
+            or has no square patches.
+    """
+    strided = weights.get("conv_input1.weight")
+    if strided is not None:
+        channels, patch = strided.shape[1], 4
+        if size.channels not in (None, channels):
+            raise InputError(f"channels: these weights read {channels}, got {size.channels}")
+    else:
+        depth = required(weights, translation.reader).shape[1]
+        channels = size.channels or next((c for c in (1, 3) if _side(depth, c)), 1)
+        patch = patch_side(depth, channels)
+    positions = weights.get(translation.positions)
+    grid = (64 // patch, 64 // patch) if positions is None else positions.shape[-2:]
+    height, width = (patch * side for side in grid)
+    return channels, size.height or height, size.width or width
 
 
 def load_published(
@@ -75,18 +118,23 @@ def load_by_name(
 
 
 def patch_side(depth: int, channels: int) -> int:
-    """Side p of the patches of frames with so many channels, if a patch has `depth` of them.
+    """Side p of the patches of frames with so many channels, if a patch has `depth` numbers.
 
     Raises:
         InputError: `depth` is not p^2 times the channels.
     """
-    side = math.isqrt(depth // channels)
-    if side == 0 or side * side * channels != depth:
+    side = _side(depth, channels)
+    if side is None:
         raise InputError(
             f"weights: their input of {depth} channels is no square number of pixels of a frame "
             f"with {channels} channels"
         )
     return side
+
+
+def _side(depth: int, channels: int) -> int | None:
+    side = math.isqrt(depth // channels)
+    return side if side > 0 and side * side * channels == depth else None
 
 
 def required(weights: Weights, name: str) -> Tensor:

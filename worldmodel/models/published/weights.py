@@ -10,6 +10,7 @@ from typing import Any
 
 from worldmodel.errors import InputError
 from worldmodel.model import ModelConfig, WorldModel
+from worldmodel.models.architectures import PUBLISHED
 from worldmodel.models.published.conv_lstm import CONV_LSTM
 from worldmodel.models.published.e3d_lstm import E3D_LSTM
 from worldmodel.models.published.mim import MIM
@@ -19,9 +20,11 @@ from worldmodel.models.published.predrnn import PREDRNN
 from worldmodel.models.published.predrnn_pp import PREDRNN_PP
 from worldmodel.models.published.state_dict import read_state_dict
 from worldmodel.models.published.translation import (
-    FrameShape,
+    UNKNOWN_SIZE,
+    FrameSize,
     Translation,
     Weights,
+    frame_shape_of,
     load_published,
 )
 
@@ -57,7 +60,7 @@ def recognised(weights: Weights) -> str | None:
 def import_weights(
     path: Path | str,
     architecture: str,
-    frame_shape: FrameShape,
+    size: FrameSize = UNKNOWN_SIZE,
     options: Mapping[str, Any] | None = None,
 ) -> WorldModel:
     """A model with the weights of a published file, in evaluation mode.
@@ -66,8 +69,8 @@ def import_weights(
 
     Args:
         path: `.pth`, `.pt`, `.ckpt` or `.safetensors`.
-        architecture: A key of `TRANSLATIONS`.
-        frame_shape: (C, H, W) of the frames the weights were trained on, in pixels.
+        architecture: A key of `TRANSLATIONS`, or a name that `worldmodel models` lists.
+        size: What is known of the frames the weights were trained on; the weights tell the rest.
         options: Options that leave no trace in the weights, such as the legacy forward of OpenSTL
             v0.3; all others are inferred.
 
@@ -75,17 +78,28 @@ def import_weights(
         InputError: The file cannot be read, holds another architecture, or weights are missing,
             superfluous or mis-shaped; each is named.
     """
-    if architecture not in TRANSLATIONS:
-        raise InputError(
-            f"architecture {architecture!r} is unknown; available: {', '.join(TRANSLATIONS)}"
-        )
+    architecture = _class_name(architecture)
     weights = read_state_dict(path)
     found = recognised(weights)
     if found not in (None, architecture):
         raise InputError(f"{path}: expected weights of {architecture}, these are of {found}")
     translation = TRANSLATIONS[architecture]
-    config = with_options(translation.config(weights, frame_shape), options or {})
+    frame_shape = frame_shape_of(translation, weights, size)
+    config = with_options(translation.config(weights, frame_shape[0]), options or {})
     return load_published(translation, config, frame_shape, weights)
+
+
+def _class_name(architecture: str) -> str:
+    listed = {
+        name: type(config).__name__.removesuffix("Config") for name, config in PUBLISHED.items()
+    }
+    names = {name: name for name in TRANSLATIONS}
+    names |= {name: kind for name, kind in listed.items() if kind in TRANSLATIONS}
+    if architecture not in names:
+        raise InputError(
+            f"architecture {architecture!r} is unknown; available: {', '.join(sorted(names))}"
+        )
+    return names[architecture]
 
 
 def with_options(config: ModelConfig, options: Mapping[str, Any]) -> ModelConfig:
