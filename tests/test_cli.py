@@ -437,6 +437,11 @@ def test_an_earlier_training_run_is_kept(
     refused(train(logs, tmp_path / "run"), f"{tmp_path}/run holds an earlier run", "--resume true")
 
 
+def test_an_earlier_import_is_kept(refused: Refused, checkpoint: Path) -> None:
+    arguments = ["import", "none.pth", "--architecture=PredRNN", f"--output={checkpoint}"]
+    refused(arguments, f"output: {checkpoint} is there already")
+
+
 def test_an_earlier_evaluation_is_kept(
     refused: Refused, logs: Path, checkpoint: Path, tmp_path: Path
 ) -> None:

@@ -66,6 +66,8 @@ def run(arguments: Sequence[str]) -> None:
     """
     config = parse(ImportConfig, "import", _with_file(arguments))
     check_output(Path(config.output))
+    if Path(config.output).exists():
+        raise InputError(f"output: {config.output} is there already; choose another folder")
     size = FrameSize(config.channels, config.height, config.width)
     options = {**config.options, **({"legacy": True} if config.legacy else {})}
     model = import_weights(config.file, config.architecture, size, options)
