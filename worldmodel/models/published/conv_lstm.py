@@ -15,7 +15,6 @@ from worldmodel.models.published.translation import (
 )
 
 _READER = "cell_list.0.conv_x.0.weight"
-_POSITIONS = "cell_list.0.conv_x.1.weight"
 _UNUSED = (".conv_o.0.weight", ".conv_o.1.weight", ".conv_o.1.bias", ".conv_last.weight")
 
 
@@ -34,4 +33,10 @@ def _entry(name: str, weight: Tensor) -> tuple[str, Tensor] | None:
     return None if name.endswith(_UNUSED) else (stack_name(name), weight)
 
 
-CONV_LSTM = Translation(_READER, _POSITIONS, _config, _entry)
+CONV_LSTM = Translation(
+    mark="cell_list.",
+    reader=_READER,
+    positions="cell_list.0.conv_x.1.weight",
+    config=_config,
+    entry=_entry,
+)

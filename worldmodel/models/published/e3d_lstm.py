@@ -14,7 +14,6 @@ from worldmodel.models.published.translation import (
 )
 
 _READER = "cell_list.0.conv_x.0.conv3d.weight"
-_POSITIONS = "cell_list.0._norm_c_t.weight"
 _PARTS = {
     "cell_list.": "cells.",
     "._norm_c_t.": ".norm.",
@@ -59,5 +58,11 @@ def _memory_gates(name: str, weight: Tensor) -> tuple[str, Tensor] | None:
     return f"{cell.replace('cell_list.', 'cells.')}.memory_gates", weight
 
 
-E3D_LSTM = Translation(_READER, _POSITIONS, _config, _entry)
+E3D_LSTM = Translation(
+    mark=".conv3d.",
+    reader=_READER,
+    positions="cell_list.0._norm_c_t.weight",
+    config=_config,
+    entry=_entry,
+)
 """Weights that were trained with OpenSTL."""

@@ -14,7 +14,6 @@ from worldmodel.models.published.translation import (
 )
 
 _READER = "stlstm_layer.0.conv_x.0.weight"
-_POSITIONS = "stlstm_layer.1.ct_weight"
 _BLOCK = {
     "conv_x_cc": "conv_x",
     "conv_t_cc": "conv_h",
@@ -60,5 +59,11 @@ def _entry(name: str, weight: Tensor) -> tuple[str, Tensor] | None:
     return name, weight
 
 
-MIM = Translation(_READER, _POSITIONS, _config, _entry)
+MIM = Translation(
+    mark="stlstm_layer.",
+    reader=_READER,
+    positions="stlstm_layer.1.ct_weight",
+    config=_config,
+    entry=_entry,
+)
 """Weights that were trained with OpenSTL."""

@@ -16,7 +16,6 @@ from worldmodel.models.published.translation import (
 )
 
 _READER = "embed.weight"
-_POSITIONS = "lstm.0.norm_cell.weight"
 _NAMES = (
     (r"^embed\.", "codec.embedding."),
     (r"^output\.", "codec.output."),
@@ -48,4 +47,10 @@ def _entry(name: str, weight: Tensor) -> tuple[str, Tensor]:
     return name, weight
 
 
-MOTION_DETAILS_RNN = Translation(_READER, _POSITIONS, _config, _entry)
+MOTION_DETAILS_RNN = Translation(
+    mark=".conv33_X.",
+    reader=_READER,
+    positions="lstm.0.norm_cell.weight",
+    config=_config,
+    entry=_entry,
+)

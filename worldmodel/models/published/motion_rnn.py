@@ -17,7 +17,6 @@ from worldmodel.models.published.translation import (
 )
 
 _READER = "cell_list.0.conv_x.0.weight"
-_POSITIONS = "cell_list.0.conv_x.1.weight"
 _NAMES = (
     (r"^cell_list\.(\d+)\.", r"cells.\1.inner."),
     (r"^enc_list\.(\d+)\.", r"cells.\1.transition.encoder."),
@@ -57,4 +56,10 @@ def _entry(name: str, weight: Tensor) -> tuple[str, Tensor]:
     return name, weight
 
 
-MOTION_RNN = Translation(_READER, _POSITIONS, _config, _entry)
+MOTION_RNN = Translation(
+    mark="motion_list.",
+    reader=_READER,
+    positions="cell_list.0.conv_x.1.weight",
+    config=_config,
+    entry=_entry,
+)

@@ -14,7 +14,6 @@ from worldmodel.models.published.translation import (
 )
 
 _READER = "cell_list.0.conv_x.0.weight"
-_POSITIONS = "cell_list.0.conv_x.1.weight"
 _PREFIXES = {
     "cell_list.": "cells.",
     "conv_last.": "codec.output.",
@@ -55,4 +54,10 @@ def _entry(name: str, weight: Tensor) -> tuple[str, Tensor]:
     return stack_name(name), weight
 
 
-PREDRNN = Translation(_READER, _POSITIONS, _config, _entry)
+PREDRNN = Translation(
+    mark=".conv_m.",
+    reader=_READER,
+    positions="cell_list.0.conv_x.1.weight",
+    config=_config,
+    entry=_entry,
+)

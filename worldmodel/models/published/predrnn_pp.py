@@ -17,7 +17,6 @@ from worldmodel.models.published.translation import (
 )
 
 _READER = "cell_list.0.conv_x.0.weight"
-_POSITIONS = "cell_list.0.conv_x.1.weight"
 
 
 def _config(weights: Weights, channels: int) -> PredRNNPlusPlusConfig:
@@ -43,4 +42,10 @@ def _with_highway(name: str) -> str:
     return above.replace("gradient_highway.", "cell_list.1.")
 
 
-PREDRNN_PP = Translation(_READER, _POSITIONS, _config, _entry)
+PREDRNN_PP = Translation(
+    mark="gradient_highway.",
+    reader=_READER,
+    positions="cell_list.0.conv_x.1.weight",
+    config=_config,
+    entry=_entry,
+)

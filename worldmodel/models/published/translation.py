@@ -20,6 +20,7 @@ class Translation(NamedTuple):
     """How the published weights of one architecture are read.
 
     Attributes:
+        mark: Part of a name by which such weights are recognised.
         reader: Name of the weight that reads the patches; tells how many numbers one has.
         positions: Name of a weight with a number per position, where there is one; tells the grid.
         config: Options of the model, inferred from the weights' names and shapes, for frames of so
@@ -28,6 +29,7 @@ class Translation(NamedTuple):
             uses.
     """
 
+    mark: str
     reader: str
     positions: str
     config: Callable[[Weights, int], ModelConfig]

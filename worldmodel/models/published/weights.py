@@ -29,32 +29,21 @@ from worldmodel.models.published.translation import (
 )
 
 TRANSLATIONS: dict[str, Translation] = {
-    "ConvLSTM": CONV_LSTM,
-    "PredRNN": PREDRNN,
-    "PredRNNPlusPlus": PREDRNN_PP,
     "MIM": MIM,
-    "E3DLSTM": E3D_LSTM,
-    "MotionRNN": MOTION_RNN,
     "MotionDetailsRNN": MOTION_DETAILS_RNN,
+    "MotionRNN": MOTION_RNN,
+    "PredRNNPlusPlus": PREDRNN_PP,
+    "E3DLSTM": E3D_LSTM,
+    "PredRNN": PREDRNN,
+    "ConvLSTM": CONV_LSTM,
 }
-"""By architecture."""
-
-_MARKS = {
-    "MIM": "stlstm_layer.",
-    "MotionDetailsRNN": ".conv33_X.",
-    "MotionRNN": "motion_list.",
-    "PredRNNPlusPlus": "gradient_highway.",
-    "E3DLSTM": ".conv3d.",
-    "PredRNN": ".conv_m.",
-    "ConvLSTM": "cell_list.",
-}
-"""A part of a name that weights of an architecture hold and those of the later ones do not."""
+"""By architecture; no weights bear the mark of one that stands before their own."""
 
 
 def recognised(weights: Weights) -> str | None:
     """The architecture that such names belong to, if it is one of `TRANSLATIONS`."""
     names = " ".join(weights)
-    return next((kind for kind, mark in _MARKS.items() if mark in names), None)
+    return next((kind for kind, known in TRANSLATIONS.items() if known.mark in names), None)
 
 
 def import_weights(
