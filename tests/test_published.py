@@ -228,6 +228,10 @@ def infinite(path: Path) -> None:
         (infinite, r"not a finite number in conv_last\.weight"),
         (lambda path: path.write_bytes(b""), "weights.pth: damaged"),
         (lambda path: path.write_text("hello"), "weights.pth: damaged"),
+        (
+            lambda path: path.write_bytes(b"\x80\x02garbage"),
+            r"damaged, or no file of weights \(UnpicklingError\)$",
+        ),
         (lambda path: torch.save([1, 2], path), "expected a state dict, got list"),
         (lambda path: torch.save({}, path), "nothing at all"),
         (lambda path: torch.save({"epoch": 3}, path), "entries that are none: epoch"),

@@ -80,17 +80,12 @@ def _read_torch(path: Path) -> Any:
         except _DAMAGE as error:
             foreign = _foreign(path)
             if not foreign:
-                raise InputError(
-                    f"{path}: damaged, or no file of weights ({_brief(error)})"
-                ) from error
+                kind = type(error).__name__  # torch's own words advise against weights_only
+                raise InputError(f"{path}: damaged, or no file of weights ({kind})") from error
             raise InputError(
                 f"{path}: expected tensors and plain records, but loading would run "
                 f"{', '.join(foreign)}; save the state dict alone where you trust the file"
             ) from error
-
-
-def _brief(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
 def _foreign(path: Path) -> list[str]:
