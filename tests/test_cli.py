@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from reading import frames_of, opened
 
 from worldmodel.cli import COMMANDS, main
 from worldmodel.commands.demo import DemoConfig
 from worldmodel.commands.evaluate import EvaluateConfig
 from worldmodel.commands.options import CONFIGS, parse
 from worldmodel.commands.plan import PlanConfig
-from worldmodel.data.robonet import RoboNet, write_episode
+from worldmodel.data.formats.robonet_writer import write_episode
 from worldmodel.data.video import encode_mp4
 from worldmodel.envs.collect import CollectConfig
 from worldmodel.model import ModelConfig
@@ -495,7 +496,7 @@ def test_a_backend_that_cannot_draw(tmp_path: Path) -> None:
 def test_without_opengl_the_raycaster_draws(tmp_path: Path) -> None:
     done = run_collect(tmp_path / "logs", MUJOCO_GL="off")
     assert done.returncode == 0, done.stderr
-    frames = RoboNet(tmp_path / "logs").episode(0).frames
+    frames = frames_of(opened(tmp_path / "logs"), 0)
     assert frames.shape == (3, 64, 64, 3)
     assert len(np.unique(frames)) > 20
 
@@ -510,7 +511,7 @@ def test_every_command_writes_what_it_says(
     sizes = [f"--image_size={SIZE}", f"--frames={FRAMES}", f"--episodes={RECORDINGS}"]
     assert main(["collect", f"--out={logs}", *sizes]) == 0
     assert "6 recordings written, 0 already there" in capsys.readouterr().out
-    assert len(RoboNet(logs)) == RECORDINGS
+    assert len(opened(logs)) == RECORDINGS
 
     steps = ["--data.context=1", "--steps=2", "--validate_every=1", "--accelerator=cpu"]
     assert main(train(logs, run, *steps)) == 0

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from reading import frames_of, opened
 
-from worldmodel.data.robonet import RoboNet
 from worldmodel.envs.collect import CollectConfig, collect, episode_path, record
 from worldmodel.envs.tabletop import HIGHEST, LOWEST, SCALE
 from worldmodel.errors import InputError
@@ -40,18 +40,18 @@ def test_files_hold_what_was_lived(config, planar):
     config = replace(config, planar=planar)
     result = collect(config)
     assert (result.written, result.kept) == (6, 0)
-    source = RoboNet(config.out)
+    source = opened(config.out)
     assert len(source) == 6
     assert source.domains == ("ash", "birch", "cedar", "dune")
     assert source.action_names == ("dx", "dy", "dz", "dyaw", "gripper")[: 2 if planar else 5]
     for index in range(len(source)):
-        path = episode_path(config, int(source.names[index][-11:-5]))
-        assert path.name == source.names[index]
-        episode = source.episode(index)
+        view = source.views[index]
+        path = episode_path(config, int(view.name[-11:-5]))
+        assert path.name == view.name
         recording = record(config, int(path.stem[-6:]))
-        assert episode.domain == path.stem.split("_")[0]
-        np.testing.assert_array_equal(episode.actions, recording.actions)
-        assert psnr(episode.frames, recording.frames) > 38
+        assert view.domain == path.stem.split("_")[0]
+        np.testing.assert_array_equal(source.actions(index), recording.actions)
+        assert psnr(frames_of(source, index), recording.frames) > 38
 
 
 @pytest.mark.parametrize("planar", [True, False])
@@ -140,8 +140,8 @@ def test_interrupted_processes_leave_whole_files(tmp_path):
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(timeout=120) != 0
-    source = RoboNet(out)
+    source = opened(out)
     assert 8 <= len(source) < 5000
-    assert {source.episode(index).frames.shape for index in range(8)} == {(25, 64, 64, 3)}
+    assert {frames_of(source, index).shape for index in range(8)} == {(25, 64, 64, 3)}
     left = [path for path in out.iterdir() if path.suffix not in (".hdf5", ".json")]
     assert left == []

@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from reading import opened
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor
 
 from worldmodel.clip import Clip
-from worldmodel.data.robonet import RoboNet, write_episode
+from worldmodel.data.formats.robonet_writer import write_episode
 from worldmodel.data.splits import load_split
 from worldmodel.data.windows import Windows, WindowShape
 from worldmodel.errors import InputError
@@ -163,14 +164,14 @@ def test_a_run_is_the_loop_written_out(logs: Path, tmp_path: Path) -> None:
     config = configured(logs, tmp_path, curriculum=ScheduledSampling(rate=0.0), optimizer=optimizer)
     train(config)
 
-    source = RoboNet(logs)
-    episodes = load_split(tmp_path / "split.json").episodes(source, "train")
-    actions = np.concatenate([source.actions(index) for index in episodes])
+    source = opened(logs)
+    spans = load_split(tmp_path / "split.json").spans(source, "train")
+    actions = np.concatenate([source.actions(span.episode) for span in spans])
     torch.manual_seed(config.seed)
     model = PREDRNN.build((3, SIZE, SIZE), 2)
     assert model.actions is not None
     model.actions.set_statistics(torch.tensor(actions.mean(0)), torch.tensor(actions.std(0)))
-    windows = Windows(source, config.data.window, episodes)
+    windows = Windows(source, config.data.window, spans)
     adam = torch.optim.Adam(model.parameters(), lr=1e-2)
     for step in range(STEPS):
         drawn = np.random.default_rng((config.seed, step)).integers(len(windows), size=2)
@@ -208,9 +209,9 @@ def test_what_a_run_leaves_behind(logs: Path, tmp_path: Path) -> None:
 def test_validation_scores_are_those_of_the_saved_model(logs: Path, tmp_path: Path) -> None:
     config = configured(logs, tmp_path)
     model = load_checkpoint(train(config)).model
-    source = RoboNet(logs)
-    episodes = load_split(tmp_path / "split.json").episodes(source, "validation")
-    windows = Windows(source, config.data.window, episodes, hop=5)
+    source = opened(logs)
+    spans = load_split(tmp_path / "split.json").spans(source, "validation")
+    windows = Windows(source, config.data.window, spans, hop=5)
     frames = torch.stack([windows[index].frames for index in range(len(windows))]) / 255
     actions = torch.stack([windows[index].actions for index in range(len(windows))])
     with torch.no_grad():

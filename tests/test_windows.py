@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from reading import opened
 
-from worldmodel.data.cache import EpisodeCache
-from worldmodel.data.episodes import Episode, EpisodeSource
+from worldmodel.data.actions import strided_actions
+from worldmodel.data.blocks import resized
+from worldmodel.data.formats.robonet_writer import write_episode
 from worldmodel.data.loading import TrainingBatches, training_loader, validation_loader
-from worldmodel.data.robonet import RoboNet, write_episode
-from worldmodel.data.splits import Split, load_split, save_split, split_by_hash
+from worldmodel.data.source import EpisodeSource
+from worldmodel.data.splits import Split, load_split, split_by_hash
 from worldmodel.data.statistics import action_statistics
-from worldmodel.data.windows import Windows, WindowShape, resized, strided_actions
+from worldmodel.data.view import Frames, Signals, View
+from worldmodel.data.windows import Span, Windows, WindowShape
 from worldmodel.errors import InputError
 
 NAMES = ("dx", "gripper")
@@ -27,34 +30,41 @@ class Counting(EpisodeSource):
     """Frame t of episode e is the colour (e, t, 0); its actions are (t, 10 t)."""
 
     def __init__(self, lengths: tuple[int, ...]) -> None:
-        self.lengths = lengths
-        self.reads: list[int] = []
+        self.views = tuple(
+            View(
+                name=f"recording{index}",
+                camera="",
+                file=f"{index}",
+                length=length,
+                height=4,
+                width=4,
+                channels=3,
+                domain=("west", "east")[index % 2],
+                action_names=NAMES,
+                action_units=("m", ""),
+            )
+            for index, length in enumerate(lengths)
+        )
+        self.sets, self.scales, self.timed = (len(lengths),), (None,), False
+        self.origin = "memory"
+        self.reads: list[tuple[int, range]] = []
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(f"recording{index}" for index in range(len(self.lengths)))
+    def signals(self, index: int) -> Signals:
+        length = self.views[index].length
+        steps = np.arange(length - 1, dtype=np.float32)
+        return Signals(
+            np.stack([steps + 100 * index, 10 * steps], axis=1), np.zeros((length, 0), np.float32)
+        )
 
-    @property
-    def action_names(self) -> tuple[str, ...]:
-        return NAMES
-
-    def domain(self, index: int) -> str:
-        return ("west", "east")[index % 2]
-
-    def length(self, index: int) -> int:
-        return self.lengths[index]
-
-    def actions(self, index: int) -> np.ndarray:
-        steps = np.arange(self.lengths[index] - 1, dtype=np.float32)
-        return np.stack([steps + 100 * index, 10 * steps], axis=1)
-
-    def episode(self, index: int) -> Episode:
-        self.reads.append(index)
-        frames = np.zeros((self.lengths[index], 4, 4, 3), np.uint8)
+    def frames(self, index: int, steps: range) -> Frames:
+        self.reads.append((index, steps))
+        frames = np.zeros((len(steps), 4, 4, 3), np.uint8)
         frames[..., 0] = index
-        frames[..., 1] = np.arange(self.lengths[index])[:, None, None]
-        name, domain = self.names[index], self.domain(index)
-        return Episode(name, frames, self.actions(index), NAMES, domain, 0)
+        frames[..., 1] = np.array(steps)[:, None, None]
+        return Frames(frames)
+
+    def version(self, index: int) -> str:
+        return "1"
 
 
 SHAPE = WindowShape(length=3, stride=2, image_size=4)
@@ -77,7 +87,7 @@ def test_windows_at_their_span_share_no_frame() -> None:
 
 
 def test_windows_of_chosen_episodes_keep_the_labels_of_the_source() -> None:
-    windows = Windows(Counting((5, 5, 5)), SHAPE, episodes=[1, 2])
+    windows = Windows(Counting((5, 5, 5)), SHAPE, [Span(1, 0, 5), Span(2, 0, 5)])
     assert [int(windows[index].domain) for index in range(2)] == [0, 1]
 
 
@@ -109,7 +119,7 @@ def test_a_window_has_a_sensible_shape(name: str, value: int) -> None:
 
 def test_resizing_is_antialiased_as_pillow_does_it() -> None:
     frames = np.random.default_rng(0).integers(0, 256, (2, 60, 100, 3), np.uint8)
-    small = resized(frames, 16, "squash")
+    small = resized(frames, (16, 16), "squash")
     box = [
         np.asarray(Image.fromarray(frame).resize((16, 16), Image.Resampling.BILINEAR))
         for frame in frames
@@ -120,47 +130,47 @@ def test_resizing_is_antialiased_as_pillow_does_it() -> None:
 def test_a_crop_keeps_the_centre() -> None:
     frames = np.zeros((1, 8, 20, 3), np.uint8)
     frames[:, :, 6:14] = 200
-    assert (resized(frames, 8, "crop") == 200).all()
-    assert (resized(frames, 4, "crop") == 200).all()
-    assert resized(frames, 4, "squash").min() < 20
+    assert (resized(frames, (8, 8), "crop") == 200).all()
+    assert (resized(frames, (4, 4), "crop") == 200).all()
+    assert resized(frames, (4, 4), "squash").min() < 20
 
 
-def test_the_cache_drops_what_was_used_least_recently() -> None:
+def test_memory_keeps_what_was_used_last_up_to_its_size() -> None:
     source = Counting((5, 5, 5))
-    cache = EpisodeCache(2 * source.episode(0).frames.nbytes)
-    source.reads.clear()
+    windows = Windows(source, SHAPE, cache_bytes=2 * 5 * 3 * 4 * 4)
     for index in (0, 1, 0, 2, 0, 1):
-        cache.get(index, source.episode)
-    assert source.reads == [0, 1, 2, 1]
+        windows[index]
+    assert [episode for episode, _ in source.reads] == [0, 1, 2, 1]
 
 
-def test_without_a_cache_every_window_is_read() -> None:
-    source = Counting((5,))
+def test_without_memory_every_window_is_read_and_nothing_more() -> None:
+    source = Counting((300,))
     windows = Windows(source, SHAPE, cache_bytes=0)
-    assert torch.equal(windows[0].frames, windows[0].frames)
-    assert source.reads == [0, 0]
+    assert torch.equal(windows[70].frames, windows[70].frames)
+    assert source.reads == [(0, range(70, 75))] * 2
 
 
 def test_a_batch_depends_on_seed_and_step_only() -> None:
-    whole = list(TrainingBatches(1000, 8, seed=3, stop=10))
-    assert list(TrainingBatches(1000, 8, seed=3, start=6, stop=10)) == whole[6:]
-    assert list(TrainingBatches(1000, 8, seed=4, stop=10)) != whole
+    whole = list(TrainingBatches([1000], 8, seed=3, stop=10))
+    assert list(TrainingBatches([1000], 8, seed=3, start=6, stop=10)) == whole[6:]
+    assert list(TrainingBatches([1000], 8, seed=4, stop=10)) != whole
     assert len({tuple(batch) for batch in whole}) == 10
 
 
 def test_ranks_share_the_batch_of_one_process() -> None:
-    whole = list(TrainingBatches(1000, 8, seed=3, stop=4))
+    whole = list(TrainingBatches([1000], 8, seed=3, stop=4))
     shares = [
-        list(TrainingBatches(1000, 8, seed=3, stop=4, rank=rank, world_size=2)) for rank in range(2)
+        list(TrainingBatches([1000], 8, seed=3, stop=4, rank=rank, world_size=2))
+        for rank in range(2)
     ]
     for batch, first, second in zip(whole, *shares, strict=True):
         assert [value for pair in zip(first, second, strict=True) for value in pair] == batch
     with pytest.raises(InputError, match="that 3 processes can share, got 8"):
-        TrainingBatches(1000, 8, seed=3, stop=4, world_size=3)
+        TrainingBatches([1000], 8, seed=3, stop=4, world_size=3)
 
 
 def test_windows_are_drawn_uniformly() -> None:
-    draws = np.concatenate(list(TrainingBatches(10, 100, seed=0, stop=100)))
+    draws = np.concatenate(list(TrainingBatches([10], 100, seed=0, stop=100)))
     counts = np.bincount(draws, minlength=10)
     # Chi-squared with 9 degrees of freedom exceeds 27.9 once in a thousand.
     assert np.sum((counts - 1000) ** 2 / 1000) < 27.9
@@ -205,7 +215,7 @@ def log_folder(folder: Path, count: int = 3) -> Path:
 
 @pytest.mark.slow
 def test_spawned_workers_hand_out_the_batches_of_one_process(tmp_path: Path) -> None:
-    source = RoboNet(log_folder(tmp_path))
+    source = opened(log_folder(tmp_path))
     windows = Windows(source, WindowShape(length=4, image_size=16))
     alone = list(training_loader(windows, batch_size=4, seed=1, stop=5))
     loader = training_loader(windows, batch_size=4, seed=1, stop=5, workers=2)
@@ -217,10 +227,10 @@ def test_spawned_workers_hand_out_the_batches_of_one_process(tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_damage_met_by_a_worker_is_told_in_one_sentence(tmp_path: Path) -> None:
-    windows = Windows(RoboNet(log_folder(tmp_path)), WindowShape(length=4, image_size=16))
+    windows = Windows(opened(log_folder(tmp_path)), WindowShape(length=4, image_size=16))
     (tmp_path / "1.hdf5").write_bytes(b"")
     with pytest.raises(InputError) as caught:
-        list(validation_loader(windows, 4, workers=1))
+        list(validation_loader(windows, 4, workers=1, strict=True))
     assert str(caught.value).startswith(f"{tmp_path}/1.hdf5: not a readable HDF5 file")
     assert "\n" not in str(caught.value)
 
@@ -262,16 +272,16 @@ def test_cameras_of_a_recording_stay_together(tmp_path: Path) -> None:
             high_bound=np.ones(5),
             metadata={},
         )
-    source = RoboNet(tmp_path, camera="all")
-    episodes = split_by_hash(source.names, test=0.4).episodes(source, "test")
-    names = [source.names[index] for index in episodes]
+    source = opened(tmp_path, camera="all")
+    split = split_by_hash((view.name for view in source.views), test=0.4)
+    names = [source.views[span.episode].name for span in split.spans(source, "test")]
     assert len(names) == 2 * len(set(names)) > 0
 
 
 def test_a_saved_split_comes_back_and_a_changed_one_does_not(tmp_path: Path) -> None:
     split = split_by_hash(RECORDINGS)
     path = tmp_path / "split.json"
-    save_split(split, path)
+    split.save(path)
     assert load_split(path) == split
     path.write_text(path.read_text().replace("recording7", "recording777"))
     with pytest.raises(InputError, match="digest"):
@@ -286,7 +296,7 @@ def test_a_saved_split_comes_back_and_a_changed_one_does_not(tmp_path: Path) -> 
     [
         (lambda: Split(("a", "b"), ("b",), ()), "b is in two"),
         (
-            lambda: Split((), (), ("recording0", "x")).episodes(Counting((5,)), "test"),
+            lambda: Split((), (), ("recording0", "x")).spans(Counting((5,)), "test"),
             "1 of 2 test recordings are not among the 1 of the source, first x",
         ),
     ],
@@ -299,9 +309,12 @@ def test_impossible_splits_are_refused(build: Callable[[], object], message: str
 @pytest.mark.parametrize("stride", [1, 2])
 def test_statistics_are_those_of_all_chosen_actions(stride: int) -> None:
     source = Counting((9, 2, 15, 6))
-    chosen = [0, 1, 3]
+    chosen = [Span(0, 0, 9), Span(1, 0, 2), Span(3, 1, 5)]
     actions = np.concatenate(
-        [strided_actions(source.actions(index), NAMES, stride) for index in chosen]
+        [
+            strided_actions(source.actions(index)[start : stop - 1], NAMES, stride)
+            for index, start, stop in chosen
+        ]
     )
     statistics = action_statistics(source, chosen, stride)
     np.testing.assert_allclose(statistics.mean, actions.mean(axis=0, dtype=float))
@@ -312,4 +325,4 @@ def test_statistics_are_those_of_all_chosen_actions(stride: int) -> None:
 
 def test_statistics_of_nothing_are_refused() -> None:
     with pytest.raises(InputError, match="1 episodes with none"):
-        action_statistics(Counting((2,)), [0], stride=2)
+        action_statistics(Counting((2,)), [Span(0, 0, 2)], stride=2)

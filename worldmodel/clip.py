@@ -22,12 +22,15 @@ class Clip(TensorClass):
             A = 0 for action-free data.
         domain: Integer label of the laboratory, robot or season. Shape (B,).
         valid: True where a frame was really recorded. Shape (B, T).
+        missing: True where nothing was measured and pixels are 0; None if everything was. Shape
+            (B, T, 1, H, W).
     """
 
     frames: Tensor
     actions: Tensor
     domain: Tensor
     valid: Tensor
+    missing: Tensor | None = None
 
     if TYPE_CHECKING:
 
@@ -42,6 +45,7 @@ class Clip(TensorClass):
         actions: Tensor | None = None,
         domain: Tensor | None = None,
         valid: Tensor | None = None,
+        missing: Tensor | None = None,
     ) -> Clip:
         """Build a clip from outside data; what is left out is action-free, domain 0 and all valid.
 
@@ -76,6 +80,12 @@ class Clip(TensorClass):
                 f"Clip.valid: expected booleans of shape (B, T) = ({batch}, {time}), "
                 f"got {valid.dtype} {tuple(valid.shape)}"
             )
+        pixels = (batch, time, 1, *frames.shape[3:])
+        if missing is not None and (missing.shape != pixels or missing.dtype != torch.bool):
+            raise InputError(
+                f"Clip.missing: expected booleans of shape (B, T, 1, H, W) = {pixels}, "
+                f"got {missing.dtype} {tuple(missing.shape)}"
+            )
         low, high = _finite_range("frames", frames)
         _finite_range("actions", actions)
         if low < 0.0 or high > 1.0:
@@ -85,6 +95,7 @@ class Clip(TensorClass):
             actions=actions,
             domain=domain,
             valid=valid,
+            missing=missing,
             batch_size=[batch],
         )
 

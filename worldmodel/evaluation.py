@@ -72,8 +72,8 @@ def evaluate(
 ) -> Evaluation:
     """Predict every clip after its context and score each predicted step.
 
-    Every recorded frame counts once, whatever the batch it came in; padding does not count. Puts
-    the model into evaluation mode.
+    Every recorded frame counts once, whatever the batch it came in; padding does not count. Where
+    pixels are missing, predictions count as right. Puts the model into evaluation mode.
 
     Args:
         model: The world model.
@@ -94,6 +94,8 @@ def evaluate(
         clips += len(truth)
         frames = valid.sum(0).cpu() + (frames if len(frames) else 0)
         for predictor, prediction in _predictions(model, clip, exchanged, context):
+            if clip.missing is not None:
+                prediction = torch.where(clip.missing[:, context:], truth, prediction)
             row = sums.setdefault(predictor, {})
             for name, metric in metrics.items():
                 values = metric(prediction, truth).masked_fill(~valid, 0.0)
@@ -140,7 +142,7 @@ def _predictions(
 
 
 def _acting(clip: Clip, actions: Tensor) -> Clip:
-    return Clip.checked(clip.frames, actions, clip.domain, clip.valid)
+    return Clip.checked(clip.frames, actions, clip.domain, clip.valid, clip.missing)
 
 
 def _finite(value: object) -> object:

@@ -14,7 +14,7 @@ import yaml
 from worldmodel.commands.evaluate import EvaluateConfig, evaluate_to_folder
 from worldmodel.commands.options import check_output, parse
 from worldmodel.commands.plan import PlanConfig, plan
-from worldmodel.data.robonet import RoboNet
+from worldmodel.data.opening import open_source
 from worldmodel.data.splits import load_split
 from worldmodel.diagnostics.stmc import Features, latent_features, pixel_features, separation
 from worldmodel.envs.collect import CollectConfig, collect
@@ -27,7 +27,7 @@ from worldmodel.report.page import Picture, Section, write_page
 from worldmodel.report.table import Cell, Table
 from worldmodel.training.checkpoint import Checkpoint, load_checkpoint
 from worldmodel.training.curriculum import ScheduledSampling
-from worldmodel.training.recordings import held_out, open_source
+from worldmodel.training.recordings import held_out, open_data
 from worldmodel.training.run_folder import RunFolder
 from worldmodel.training.train import TrainConfig, train
 
@@ -206,7 +206,7 @@ def _train_config(
 def _collapse(trained: Sequence[_Trained]) -> Table:
     """Silhouettes by laboratory: of each model, untrained and trained, and of the pixels."""
     config = trained[0].config
-    source = open_source(config.data)
+    source = open_data(config.data)
     split = load_split(RunFolder(Path(config.output)).split)
     clips = list(held_out(source, split, "test", config.data))
     context = config.data.context
@@ -254,11 +254,11 @@ def _plan(task: str, best: _Trained, demo: DemoConfig, output: Path, size: _Size
 
 
 def _logs_section(logs: Path, size: _Size) -> Section:
-    source = RoboNet(logs)
+    source = open_source([str(logs)])
     films = []
     for domain in source.domains:
-        index = next(i for i in range(len(source)) if source.domain(i) == domain)
-        films.append(source.episode(index).frames)
+        index = next(i for i, view in enumerate(source.views) if view.domain == domain)
+        films.append(source.frames(index, range(source.views[index].length)).pixels)
     gif = logs.parent / "laboratories.gif"
     write_gif(gif, beside(*films, labels=source.domains), scale=1)
     return Section(

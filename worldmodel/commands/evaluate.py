@@ -13,7 +13,8 @@ import torch
 from worldmodel.clip import Clip
 from worldmodel.commands.options import check_output, parse
 from worldmodel.commands.trained import load
-from worldmodel.data.splits import Part, load_split, split_by_hash
+from worldmodel.data.splits import load_split
+from worldmodel.data.view import Part
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.evaluation import Evaluation, evaluate
 from worldmodel.model import WorldModel
@@ -22,7 +23,7 @@ from worldmodel.report.plot import curves
 from worldmodel.report.strip import comparison
 from worldmodel.report.table import Table
 from worldmodel.rollout import check_context, predict
-from worldmodel.training.recordings import DataConfig, held_out, open_source
+from worldmodel.training.recordings import DataConfig, held_out, open_data, split_data
 
 RECORD = "evaluation.json"
 """File of the scores in the output folder."""
@@ -38,7 +39,7 @@ class EvaluateConfig:
         output: Folder of `evaluation.json`, error curves and strips of predictions.
         checkpoint: Folder of a checkpoint; or give `pretrained`.
         pretrained: Name of a checkpoint that ships with the package.
-        split: The training run's `split.json`; without it the split is made anew by the same hash.
+        split: The training run's `split.json`; without it the split is made anew by the same rule.
         part: Which part of the recordings to score.
         strips: Pictures of predictions to draw.
     """
@@ -80,13 +81,9 @@ def evaluate_to_folder(config: EvaluateConfig) -> Evaluation:
     check_output(output)
     checkpoint = load(config.checkpoint, config.pretrained)
     check_context(data.context, data.window.length)
-    source = open_source(data)
+    source = open_data(data)
     checkpoint.check_actions(source.action_names)
-    split = (
-        load_split(config.split)
-        if config.split
-        else split_by_hash(source.names, data.validation, data.test)
-    )
+    split = load_split(config.split) if config.split else split_data(source, data)
     clips = held_out(source, split, config.part, data)
     evaluation = evaluate(checkpoint.model, clips, data.context)
     output.mkdir(parents=True, exist_ok=True)

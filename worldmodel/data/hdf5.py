@@ -11,6 +11,15 @@ import numpy as np
 
 from worldmodel.errors import InputError
 
+HIGHEST_COMPRESSION = 1032
+"""Of deflate, the strongest usual filter: bytes that one stored byte can become."""
+
+LOOKED_INTO = 8
+"""Files that are opened to find out a format: the first may be damaged."""
+
+SMALL = 2**20
+"""Bytes that may be read whatever is stored."""
+
 
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
@@ -24,6 +33,15 @@ def opened(path: Path) -> Iterator[h5py.File]:
             yield file
     except (OSError, RuntimeError) as error:
         raise InputError(f"{path}: not a readable HDF5 file ({error})") from error
+
+
+def groups_of(path: Path) -> frozenset[str]:
+    """Names at the top of a file; none if it is not readable."""
+    try:
+        with opened(path) as file:
+            return frozenset(file)
+    except InputError:
+        return frozenset()
 
 
 def find_dataset(file: h5py.File, key: str) -> h5py.Dataset:
@@ -77,8 +95,23 @@ def text_attribute(item: h5py.Group | h5py.Dataset, key: str) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
+def read_all(dataset: h5py.Dataset) -> np.ndarray:
+    """All of a dataset, unless it declares far more than the file stores for it.
+
+    Raises:
+        InputError: No compression could make so little of so much.
+    """
+    stored = dataset.id.get_storage_size()
+    if dataset.nbytes > SMALL + stored * HIGHEST_COMPRESSION:
+        raise InputError(
+            f"{dataset.file.filename}: '{dataset.name}' declares {dataset.nbytes} bytes "
+            f"{dataset.shape} and stores {stored}"
+        )
+    return dataset[:]
+
+
 def read_finite(file: h5py.File, key: str) -> np.ndarray:
-    """Read a (T, D) array of finite floats, as float32.
+    """Read a (T, D) array of finite floats, float32 or float64 as they are stored.
 
     Raises:
         InputError: It is missing, has another shape or type, or holds NaN or infinity.
@@ -89,11 +122,11 @@ def read_finite(file: h5py.File, key: str) -> np.ndarray:
             f"{file.filename}: expected '{key}' to be floating point (T, D), "
             f"got {dataset.dtype} {dataset.shape}"
         )
-    values = dataset[:]
+    values = read_all(dataset)
     bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
     if len(bad):
         raise InputError(
             f"{file.filename}: '{key}' holds NaN or infinity at {len(bad)} of {len(values)} steps, "
             f"first at step {bad[0]}"
         )
-    return values.astype(np.float32)
+    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float32)

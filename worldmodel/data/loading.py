@@ -2,46 +2,57 @@
 
 from __future__ import annotations
 
+import logging
 import signal
-from collections.abc import Iterable, Iterator, Sized
-from typing import final
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from typing import NamedTuple, final
 
 import numpy as np
 import torch
-from torch.utils.data import BatchSampler, DataLoader, Sampler
+from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
 from worldmodel.clip import Clip
+from worldmodel.data.view import Flaw
 from worldmodel.data.windows import Window, Windows
 from worldmodel.errors import InputError
+
+_MOST_DAMAGED = 100
+"""Damaged windows in a row after which there can be no good one."""
+
+_log = logging.getLogger(__name__)
 
 
 @final
 class TrainingBatches(Sampler[list[int]]):
-    """Windows of batches `start` to `stop`, drawn uniformly with replacement.
+    """Windows of batches `start` to `stop`, drawn with replacement.
 
     Batch k depends on the seed and on k alone: a run that starts at k continues an uninterrupted
     one, and the shares of all ranks together are the batch of a single process.
 
     Args:
-        windows: Number of windows to draw from.
+        sizes: Number of windows of each data set, in order.
         batch_size: Windows in a batch, over all ranks; a multiple of `world_size`.
         seed: At least 0.
         start: First batch.
         stop: Batch to end before.
+        weights: How often to draw from each data set, of any sum; as often as it has windows if
+            left out.
         rank: Which share of each batch to yield.
         world_size: Number of shares.
 
     Raises:
-        InputError: The batch cannot be shared equally, or the seed is negative.
+        InputError: The batch cannot be shared equally, the seed is negative, or the weights are
+            not one positive number per data set.
     """
 
     def __init__(
         self,
-        windows: int,
+        sizes: Sequence[int],
         batch_size: int,
         seed: int,
         stop: int,
         start: int = 0,
+        weights: Sequence[float] | None = None,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
@@ -51,7 +62,9 @@ class TrainingBatches(Sampler[list[int]]):
             )
         if seed < 0:
             raise InputError(f"expected a seed of at least 0, got {seed}")
-        self._windows, self._batch_size, self._seed = windows, batch_size, seed
+        self._ends = np.cumsum(sizes)
+        self._weights = None if weights is None else _shares(weights, sizes)
+        self._batch_size, self._seed = batch_size, seed
         self._steps = range(start, stop)
         self._rank, self._world_size = rank, world_size
 
@@ -60,9 +73,48 @@ class TrainingBatches(Sampler[list[int]]):
 
     def __iter__(self) -> Iterator[list[int]]:
         for step in self._steps:
-            draw = np.random.default_rng((self._seed, step))
-            batch = draw.integers(self._windows, size=self._batch_size)
+            batch = self._batch(np.random.default_rng((self._seed, step)))
             yield batch[self._rank :: self._world_size].tolist()
+
+    def _batch(self, draw: np.random.Generator) -> np.ndarray:
+        if self._weights is None:
+            return draw.integers(self._ends[-1], size=self._batch_size)
+        sets = draw.choice(len(self._weights), size=self._batch_size, p=self._weights)
+        starts = np.concatenate([[0], self._ends])
+        return draw.integers(starts[sets], self._ends[sets])
+
+
+class _Sample(NamedTuple):
+    """A window, or a batch of them, and what was damaged on the way to it."""
+
+    window: Window | None
+    flaws: list[Flaw]
+
+
+@final
+class _Tolerant(Dataset[_Sample]):
+    """Windows, where damage is an answer.
+
+    Args:
+        windows: What to read.
+        replace: Put another window, which depends on the damaged one's index only, in its place.
+    """
+
+    def __init__(self, windows: Windows, replace: bool) -> None:
+        self._windows, self._replace = windows, replace
+
+    def __getitem__(self, index: int) -> _Sample:
+        flaws: list[Flaw] = []
+        draw = np.random.default_rng(index)
+        while len(flaws) < _MOST_DAMAGED:
+            try:
+                return _Sample(self._windows[index], flaws)
+            except InputError as error:
+                flaws.append(Flaw(*self._windows.recording(index), str(error)))
+            if not self._replace:
+                break
+            index = int(draw.integers(len(self._windows)))
+        return _Sample(None, flaws)
 
 
 @final
@@ -70,22 +122,37 @@ class ClipLoader(Iterable[Clip], Sized):
     """Reads batches of windows, in processes of their own if asked, and hands out clips.
 
     Frames cross from the workers as bytes and become floating point here. Workers are spawned
-    and stay alive between iterations.
+    and stay alive between iterations. What is damaged is told once per recording.
 
     Args:
         windows: What to read.
         batches: Indices of each batch.
         workers: Number of processes; 0 reads in this one.
+        strict: Refuse damaged recordings instead of going on without them.
+        replace: Put other windows in the place of damaged ones, so that all batches are full.
+
+    Attributes:
+        flaws: What was damaged, by file and recording.
     """
 
-    def __init__(self, windows: Windows, batches: Sampler[list[int]], workers: int = 0) -> None:
-        self._loader: DataLoader[Window] = DataLoader(
-            windows,
+    def __init__(
+        self,
+        windows: Windows,
+        batches: Sampler[list[int]],
+        workers: int = 0,
+        strict: bool = False,
+        replace: bool = False,
+    ) -> None:
+        self.flaws: dict[tuple[str, str], Flaw] = {}
+        self._strict = strict
+        self._loader: DataLoader[_Sample] = DataLoader(
+            _Tolerant(windows, replace),
             batch_sampler=batches,
             num_workers=workers,
             multiprocessing_context="spawn" if workers else None,
             persistent_workers=workers > 0,
             worker_init_fn=_ignore_interrupt,
+            collate_fn=_stacked,
             generator=torch.Generator(),  # or each iteration would draw from the global one
         )
 
@@ -96,13 +163,23 @@ class ClipLoader(Iterable[Clip], Sized):
         """Yield the batches in order.
 
         Raises:
-            InputError: A recording is damaged.
+            InputError: A recording is damaged and `strict` was asked for, or all are.
         """
-        try:
-            for window in self._loader:
+        for window, flaws in self._loader:
+            for flaw in flaws:
+                self._tell(flaw)
+            if len(flaws) >= _MOST_DAMAGED:
+                raise InputError(f"no undamaged recording found, at last {flaws[-1].reason}")
+            if window is not None:
                 yield to_clip(window)
-        except InputError as error:
-            raise InputError(_sentence(error)) from error
+
+    def _tell(self, flaw: Flaw) -> None:
+        if self._strict:
+            raise InputError(flaw.reason)
+        if (flaw.file, flaw.episode) not in self.flaws:
+            self.flaws[flaw.file, flaw.episode] = flaw
+            count = len(self.flaws)
+            _log.warning("skipped %s (%d damaged recordings so far)", flaw.reason, count)
 
 
 def training_loader(
@@ -111,42 +188,72 @@ def training_loader(
     seed: int,
     stop: int,
     start: int = 0,
+    weights: Sequence[float] | None = None,
     workers: int = 0,
+    strict: bool = False,
     rank: int = 0,
     world_size: int = 1,
 ) -> ClipLoader:
-    """Clips of batches `start` to `stop`; see `TrainingBatches`."""
-    batches = TrainingBatches(len(windows), batch_size, seed, stop, start, rank, world_size)
-    return ClipLoader(windows, batches, workers)
+    """Clips of batches `start` to `stop`; see `TrainingBatches` and `ClipLoader`."""
+    batches = TrainingBatches(
+        windows.sizes, batch_size, seed, stop, start, weights, rank, world_size
+    )
+    return ClipLoader(windows, batches, workers, strict, replace=True)
 
 
 def validation_loader(
-    windows: Windows, batch_size: int, workers: int = 0, rank: int = 0, world_size: int = 1
+    windows: Windows,
+    batch_size: int,
+    workers: int = 0,
+    strict: bool = False,
+    rank: int = 0,
+    world_size: int = 1,
 ) -> ClipLoader:
-    """Each window once, in order; the last batch may be smaller.
+    """Each window once, in order; batches at the end, and around damage, may be smaller.
 
     Args:
         windows: Give them `hop=shape.span` so that no frame counts twice.
         batch_size: Windows in a batch of this rank.
         workers: Number of processes; 0 reads in this one.
+        strict: Refuse damaged recordings instead of going on without them.
         rank: Which share of the windows to read.
         world_size: Number of shares.
     """
     share = range(rank, len(windows), world_size)
-    return ClipLoader(windows, BatchSampler(share, batch_size, drop_last=False), workers)
+    return ClipLoader(windows, BatchSampler(share, batch_size, drop_last=False), workers, strict)
 
 
 def to_clip(window: Window) -> Clip:
     """Pixels from bytes to [0, 1]."""
     frames = window.frames.to(torch.get_default_dtype()) / 255
-    return Clip.checked(frames, window.actions, window.domain)
+    missing = window.missing if window.missing.numel() else None
+    return Clip.checked(frames, window.actions, window.domain, missing=missing)
+
+
+def _stacked(samples: Sequence[_Sample]) -> _Sample:
+    """A batch of the windows that there are."""
+    windows = [sample.window for sample in samples if sample.window is not None]
+    flaws = [flaw for sample in samples for flaw in sample.flaws]
+    if not windows:
+        return _Sample(None, flaws)
+    frames, actions, domain, missing = zip(*windows, strict=True)
+    if any(hidden.numel() for hidden in missing):
+        missing = [
+            hidden if hidden.numel() else torch.zeros_like(pixels[:, :1], dtype=torch.bool)
+            for hidden, pixels in zip(missing, frames, strict=True)
+        ]
+    return _Sample(Window(*map(torch.stack, (frames, actions, domain, missing))), flaws)
+
+
+def _shares(weights: Sequence[float], sizes: Sequence[int]) -> np.ndarray:
+    shares = np.asarray(weights, np.float64)
+    if shares.shape != (len(sizes),) or not (np.isfinite(shares).all() and (shares > 0).all()):
+        raise InputError(f"expected {len(sizes)} positive weights, one per data set, got {weights}")
+    if empty := [number for number, size in enumerate(sizes) if size == 0]:
+        raise InputError(f"data set {empty[0]} (from 0) has no window to draw with its weight")
+    return shares / shares.sum()
 
 
 def _ignore_interrupt(worker: int) -> None:
     """Leave Ctrl-C, which the terminal sends to every process, to the main one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _sentence(error: InputError) -> str:
-    """The message without the worker's traceback that the loader puts before it."""
-    return str(error).rsplit(f"{InputError.__name__}: ", 1)[-1].strip()

@@ -8,8 +8,9 @@ from typing import final
 
 import numpy as np
 
-from worldmodel.data.episodes import EpisodeSource
-from worldmodel.data.windows import strided_actions
+from worldmodel.data.actions import strided_actions
+from worldmodel.data.source import EpisodeSource
+from worldmodel.data.windows import Span
 from worldmodel.errors import InputError
 
 
@@ -29,13 +30,13 @@ class ActionStatistics:
 
 
 def action_statistics(
-    source: EpisodeSource, episodes: Sequence[int], stride: int = 1
+    source: EpisodeSource, spans: Sequence[Span], stride: int = 1
 ) -> ActionStatistics:
     """Statistics of some episodes' actions, one episode in memory at a time.
 
     Args:
         source: Where the episodes are.
-        episodes: Their indices: the training part only, or the test leaks into training.
+        spans: Which of their frames: the training part only, or the test leaks into training.
         stride: Frame stride of the windows that the actions will be taken from.
 
     Raises:
@@ -44,8 +45,9 @@ def action_statistics(
     count = 0
     mean = square = np.zeros(len(source.action_names))
     low, high = mean + np.inf, mean - np.inf
-    for index in episodes:
-        actions = strided_actions(source.actions(index), source.action_names, stride)
+    for index, start, stop in spans:
+        recorded = source.actions(index)[start : stop - 1]
+        actions = strided_actions(recorded, source.action_names, stride)
         if len(actions) == 0:
             continue
         # Chan, Golub, LeVeque (1979): merge the moments of two sets.
@@ -59,7 +61,7 @@ def action_statistics(
     if count == 0:
         raise InputError(
             f"expected episodes with at least {stride} actions to take statistics of, "
-            f"got {len(episodes)} episodes with none"
+            f"got {len(spans)} episodes with none"
         )
     std = np.sqrt(square / count)
     return ActionStatistics(

@@ -1,4 +1,4 @@
-"""Frames to compressed bytes and back, with exact frame counts.
+"""Videos to frames, by their number in order of display, and back.
 
 The chroma of 64x64 pictures is kept whole (4:4:4): on saturated objects the usual 4:2:0 costs
 18 dB and saves no time worth having.
@@ -7,101 +7,171 @@ The chroma of 64x64 pictures is kept whole (4:4:4): on saturated objects the usu
 from __future__ import annotations
 
 import io
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+from typing import final
 
 import av
 import numpy as np
+from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
-from PIL import Image, UnidentifiedImageError
 
 from worldmodel.errors import InputError
 
 FRAME_RATE = 10
-"""Frames per second written into a video; logs are indexed by frame, so only players see it."""
+"""Frames per second written into a video whose rate is unknown; only players see it."""
 
 CONSTANT_RATE_FACTOR = 12
 """Quality of H.264, 0 (best) to 51; about 46 dB on 64x64 recordings."""
 
-JPEG_QUALITY = 95
-"""Quality of JPEG, 1 to 95."""
+SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg")
+"""How files of videos end."""
 
 
-def encode_mp4(frames: np.ndarray) -> bytes:
-    """Encode RGB frames, uint8 (T, H, W, 3), as H.264 in mp4."""
+@final
+class Video:
+    """A video whose frames can be decoded by number; holds no open file.
+
+    Opening reads the whole file's index, but decodes nothing.
+
+    Args:
+        source: File, or the bytes of one.
+        origin: What to call it in an error.
+
+    Attributes:
+        origin: What it is called in errors.
+        times: When each frame is shown, in seconds, rising. Shape (n,).
+        height: Of a frame, in pixels.
+        width: Of a frame, in pixels.
+        rate: Frames per second on average; 0 if the file does not say.
+
+    Raises:
+        InputError: It is no video, or is cut short.
+    """
+
+    def __init__(self, source: Path | bytes, origin: str) -> None:
+        self._source, self.origin = source, origin
+        with self._opened() as (container, stream):
+            packets = [
+                (packet.pts, packet.is_keyframe)
+                for packet in container.demux(stream)
+                if packet.size
+            ]
+            self.height, self.width = stream.height, stream.width
+            self.rate = float(stream.average_rate or 0)
+            declared, base = stream.frames, stream.time_base or Fraction(1, FRAME_RATE)
+        if len(packets) < max(1, declared):
+            raise InputError(f"{origin}: declares {declared} frames and holds {len(packets)}")
+        stamps = [pts for pts, _ in packets if pts is not None]
+        self._stamped = len(set(stamps)) == len(packets)
+        order = sorted(stamps) if self._stamped else range(len(packets))
+        self._stamps = np.array(order, np.int64)
+        unit = float(base) if self._stamped else 1 / (self.rate or FRAME_RATE)
+        self.times = self._stamps * unit
+
+    def __len__(self) -> int:
+        return len(self._stamps)
+
+    def frames(self, wanted: Iterable[int]) -> np.ndarray:
+        """Decode some frames, from the last key frame before the first of them on.
+
+        Args:
+            wanted: Numbers of frames, rising; a number may come several times.
+
+        Returns:
+            RGB, uint8 (n, H, W, 3).
+
+        Raises:
+            InputError: A frame cannot be decoded undamaged.
+        """
+        wanted = list(wanted)
+        if not 0 <= wanted[0] <= wanted[-1] < len(self):
+            raise InputError(
+                f"{self.origin}: expected frames 0 to {len(self) - 1}, "
+                f"got {wanted[0]} to {wanted[-1]}"
+            )
+        needed, found = set(wanted), {}
+        for number, frame in self._decoded(wanted[0]):
+            if number in needed:
+                found[number] = self._pixels(number, frame)
+            if number >= wanted[-1]:
+                break
+        if missing := sorted(needed.difference(found)):
+            raise InputError(
+                f"{self.origin}: {len(missing)} of {len(needed)} frames cannot be decoded, "
+                f"first {missing[0]}"
+            )
+        return np.stack([found[number] for number in wanted])
+
+    def _decoded(self, first: int) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Frames and their numbers, from a frame not after `first` on, until damage."""
+        with self._opened() as (container, stream):
+            if not self._stamped:
+                yield from enumerate(container.decode(stream))
+                return
+            for target in (first, 0):
+                container.seek(int(self._stamps[target]), stream=stream)
+                numbered = self._numbered(container.decode(stream))
+                number, frame = next(numbered, (first, None))
+                if frame is not None and number <= first:
+                    yield number, frame
+                    yield from numbered
+                    return
+
+    def _numbered(self, frames: Iterable[av.VideoFrame]) -> Iterator[tuple[int, av.VideoFrame]]:
+        for frame in frames:
+            if frame.pts is not None:
+                yield int(np.searchsorted(self._stamps, frame.pts)), frame
+
+    def _pixels(self, number: int, frame: av.VideoFrame) -> np.ndarray:
+        if frame.is_corrupt:
+            raise InputError(f"{self.origin}: frame {number} is damaged")
+        if (frame.height, frame.width) != (self.height, self.width):
+            raise InputError(
+                f"{self.origin}: expected frames of {self.height}x{self.width}, "
+                f"got {frame.height}x{frame.width} at frame {number}"
+            )
+        return frame.to_ndarray(format="rgb24")
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
+        source = io.BytesIO(self._source) if isinstance(self._source, bytes) else str(self._source)
+        try:
+            with av.open(source, "r") as container:
+                if not container.streams.video:
+                    raise InputError(f"{self.origin}: holds no video")
+                stream = container.streams.video[0]
+                stream.codec_context.thread_count = 1
+                yield container, stream
+        except (FFmpegError, OSError) as error:
+            raise InputError(
+                f"{self.origin}: no readable video ({error.strerror or error})"
+            ) from error
+
+
+@lru_cache(maxsize=64)
+def video_file(path: Path, origin: str) -> Video:
+    """A video whose index is read once per process; see `Video`."""
+    return Video(path, origin)
+
+
+def encode_mp4(frames: Iterable[np.ndarray], rate: float = FRAME_RATE) -> bytes:
+    """Encode RGB frames, each uint8 (H, W, 3), as H.264 in mp4."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
         options = {"crf": str(CONSTANT_RATE_FACTOR), "preset": "ultrafast"}
-        stream = container.add_stream("libx264", rate=FRAME_RATE, options=options)
+        exact = Fraction(rate).limit_denominator(1001)
+        stream = container.add_stream("libx264", rate=exact, options=options)
         assert isinstance(stream, VideoStream)
-        stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv444p"
         stream.codec_context.thread_count = 1
-        for frame in frames:
+        for number, frame in enumerate(frames):
+            if number == 0:
+                stream.height, stream.width = frame.shape[:2]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode())
     return buffer.getvalue()
-
-
-def decode_mp4(data: bytes, shape: tuple[int, int, int, int], origin: str) -> np.ndarray:
-    """Decode the first T frames of a video.
-
-    Args:
-        data: A whole video file.
-        shape: Declared (T, H, W, 3).
-        origin: What to call the video in an error.
-
-    Returns:
-        RGB frames, uint8 (T, H, W, 3).
-
-    Raises:
-        InputError: Fewer than T frames can be decoded undamaged, or they have another size.
-    """
-    frames, reason = [], ""
-    try:
-        with av.open(io.BytesIO(data), "r") as container:
-            if container.streams.video:
-                container.streams.video[0].codec_context.thread_count = 1
-                for frame in islice(container.decode(video=0), shape[0]):
-                    if frame.is_corrupt:
-                        reason = " (the next one is damaged)"
-                        break
-                    frames.append(_checked_size(frame.to_ndarray(format="rgb24"), shape, origin))
-    except FFmpegError as error:
-        reason = f" ({error.strerror})"
-    if len(frames) < shape[0]:
-        raise InputError(
-            f"{origin}: declares {shape[0]} frames, only {len(frames)} can be decoded{reason}"
-        )
-    return np.stack(frames)
-
-
-def encode_jpeg(frame: np.ndarray) -> bytes:
-    """Encode an RGB frame, uint8 (H, W, 3)."""
-    buffer = io.BytesIO()
-    Image.fromarray(frame).save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
-    return buffer.getvalue()
-
-
-def decode_jpeg(data: bytes, shape: tuple[int, int, int], origin: str) -> np.ndarray:
-    """Decode a picture to RGB, uint8, of the declared shape (H, W, 3).
-
-    Raises:
-        InputError: It is damaged, or has another size; names `origin`.
-    """
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            frame = np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, OSError) as error:
-        raise InputError(f"{origin}: not a readable JPEG picture ({error})") from error
-    return _checked_size(frame, shape, origin)
-
-
-def _checked_size(frame: np.ndarray, shape: tuple[int, ...], origin: str) -> np.ndarray:
-    height, width = shape[-3:-1]
-    if frame.shape[:2] != (height, width):
-        raise InputError(
-            f"{origin}: declares pictures of {height}x{width}, "
-            f"decodes to {frame.shape[0]}x{frame.shape[1]}"
-        )
-    return frame

@@ -1,27 +1,27 @@
-"""Windows of fixed length over episodes, resized to a square.
-
-An action whose name starts with `d` (`dx`, `dyaw`) is a delta: over a stride of k frames it is
-the sum of k actions. Any other (`gripper`) is absolute: the last of the k actions counts.
-"""
+"""Windows of fixed length over episodes, resized."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, final
+from dataclasses import dataclass
+from typing import NamedTuple, final
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 from torch.utils.data import Dataset
 
-from worldmodel.data.cache import EpisodeCache
-from worldmodel.data.episodes import Episode, EpisodeSource
-from worldmodel.errors import InputError, check_at_least
+from worldmodel.data.actions import strided_actions
+from worldmodel.data.blocks import Color, Fit, FrameBlocks
+from worldmodel.data.recent import RecentArrays
+from worldmodel.data.source import EpisodeSource
+from worldmodel.errors import InputError, check_at_least, check_one_of
 
 CACHE_BYTES = 256 * 2**20
 """Resized frames that each worker keeps; 20,000 of 64x64."""
+
+ACTION_BYTES = 64 * 2**20
+"""Actions that each process keeps."""
 
 
 @dataclass(frozen=True)  # not final: jsonargparse nests plain dataclasses only
@@ -30,10 +30,12 @@ class WindowShape:
 
     Attributes:
         length: Number of frames T, at least 2.
-        stride: A window takes every `stride`-th frame.
-        image_size: Height and width of the frames, in pixels.
-        fit: How a picture becomes square: "squash" keeps all of it and changes its aspect ratio,
+        stride: A window takes every `stride`-th frame. Actions between them that are displacements
+            are added up, of others the last is taken; see `worldmodel.data.actions`.
+        image_size: Height and width of the frames, in pixels; or a list of the two.
+        fit: How a picture gets that shape: "squash" keeps all of it and changes its aspect ratio,
             "crop" keeps the aspect ratio and the centre.
+        color: "rgb" or "gray"; "recorded" leaves it as it is.
 
     Raises:
         InputError: A number is too small.
@@ -41,12 +43,23 @@ class WindowShape:
 
     length: int = 12
     stride: int = 1
-    image_size: int = 64
-    fit: Literal["squash", "crop"] = "squash"
+    image_size: int | tuple[int, int] = 64
+    fit: Fit = "squash"
+    color: Color = "recorded"
 
     def __post_init__(self) -> None:
         check_at_least(2, self, "length")
-        check_at_least(1, self, "stride", "image_size")
+        check_at_least(1, self, "stride")
+        check_one_of(self, "fit", Fit)
+        check_one_of(self, "color", Color)
+        if min(self.size) < 1:
+            raise InputError(f"image_size: expected at least 1, got {self.image_size}")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the frames, in pixels."""
+        size = self.image_size
+        return (size, size) if isinstance(size, int) else (size[0], size[1])
 
     @property
     def span(self) -> int:
@@ -54,101 +67,143 @@ class WindowShape:
         return (self.length - 1) * self.stride + 1
 
 
+class Span(NamedTuple):
+    """Some frames of an episode.
+
+    Attributes:
+        episode: Index in the source.
+        start: First frame.
+        stop: Frame to end before.
+    """
+
+    episode: int
+    start: int
+    stop: int
+
+
 class Window(NamedTuple):
     """One sample, or a batch of them with a leading B.
 
     Attributes:
-        frames: RGB pixels, uint8. Shape (T, 3, H, W).
+        frames: Pixels, uint8. Shape (T, C, H, W).
         actions: Action t takes frame t to frame t+1, float32. Shape (T-1, A).
         domain: Place of the episode's domain in `EpisodeSource.domains`.
+        missing: True where nothing was measured. Shape (T, 1, H, W); (0,) if everything was.
     """
 
     frames: Tensor
     actions: Tensor
     domain: Tensor
+    missing: Tensor
 
 
 @final
 class Windows(Dataset[Window]):
-    """All windows of some episodes; episodes shorter than a window's span have none.
+    """All windows of some stretches of episodes; what is shorter than a window's span has none.
 
     Args:
         source: Where the episodes are.
         shape: Length, stride and size of a window.
-        episodes: Indices of the episodes to use; all of the source if left out.
+        spans: Which frames to use; all of the source if left out.
         hop: Recorded frames between the starts of neighbouring windows; `shape.span` makes
             windows that share no frame.
         cache_bytes: Resized frames to keep in memory, per process.
+        disk_bytes: Resized frames to keep on disk, for all processes and data sets.
+
+    Attributes:
+        channels: C of the frames.
+        sizes: Number of windows of each data set that the source is made of, in order.
 
     Raises:
-        InputError: No episode is long enough.
+        InputError: No stretch is long enough, or the pictures have different channels.
     """
 
     def __init__(
         self,
         source: EpisodeSource,
         shape: WindowShape,
-        episodes: Sequence[int] | None = None,
+        spans: Sequence[Span] | None = None,
         hop: int = 1,
         cache_bytes: int = CACHE_BYTES,
+        disk_bytes: int = 0,
     ) -> None:
         self._source, self._shape, self._hop = source, shape, hop
-        self._episodes = list(range(len(source)) if episodes is None else episodes)
-        self._cache = EpisodeCache(cache_bytes)
-        self._domains = source.domains
-        lengths = [source.length(index) for index in self._episodes]
-        counts = [max(0, (length - shape.span) // hop + 1) for length in lengths]
-        self._ends = np.cumsum(counts, dtype=np.int64)
-        if sum(counts) == 0:
+        spans = whole(source) if spans is None else spans
+        self._episodes = np.array([span.episode for span in spans], np.int64)
+        self._starts = np.array([span.start for span in spans], np.int64)
+        lengths = np.array([span.stop - span.start for span in spans], np.int64)
+        counts = np.maximum(0, (lengths - shape.span) // hop + 1)
+        self._ends = np.cumsum(counts)
+        if counts.sum() == 0:
             raise InputError(
                 f"expected episodes of at least {shape.span} frames ({shape.length} frames, every "
                 f"{shape.stride}.), got {len(lengths)} episodes, the longest of "
                 f"{max(lengths, default=0)} frames"
             )
+        sets = np.searchsorted(np.cumsum(source.sets), self._episodes, side="right")
+        self.sizes = tuple(
+            int(size) for size in np.bincount(sets, counts, minlength=len(source.sets))
+        )
+        self.channels = _channels(source, shape.color)
+        self._blocks = FrameBlocks(
+            source, shape.size, shape.fit, shape.color, cache_bytes, disk_bytes
+        )
+        self._actions = RecentArrays(ACTION_BYTES)
+        self._domains = {name: label for label, name in enumerate(source.domains)}
 
     def __len__(self) -> int:
         return int(self._ends[-1])
 
     def __getitem__(self, index: int) -> Window:
-        place = int(np.searchsorted(self._ends, index, side="right"))
-        before = self._ends[place - 1] if place else 0
-        start = int(index - before) * self._hop
-        episode = self._cache.get(self._episodes[place], self._read)
-        taken = slice(start, start + self._shape.span)
-        actions = episode.actions[start : start + self._shape.span - 1]
-        actions = strided_actions(actions, episode.action_names, self._shape.stride)
-        frames = torch.from_numpy(episode.frames[taken][:: self._shape.stride])
+        """A window.
+
+        Raises:
+            InputError: The recording is damaged; names file, episode and reason.
+        """
+        episode, start = self._place(index)
+        shape = self._shape
+        pixels = self._blocks.frames(episode, range(start, start + shape.span))[:: shape.stride]
+        frames = torch.from_numpy(pixels[:, : self.channels].copy())
+        hidden = pixels[:, self.channels :]
+        view = self._source.views[episode]
+        actions = self._actions_of(episode)[start : start + shape.span - 1]
         return Window(
-            frames.permute(0, 3, 1, 2).contiguous(),
-            torch.from_numpy(actions),
-            torch.tensor(self._domains.index(episode.domain)),
+            frames,
+            torch.from_numpy(strided_actions(actions, view.action_names, shape.stride)),
+            torch.tensor(self._domains[view.domain]),
+            torch.from_numpy(hidden > 0) if hidden.shape[1] else torch.zeros(0, dtype=torch.bool),
         )
 
-    def _read(self, index: int) -> Episode:
-        episode = self._source.episode(index)
-        frames = resized(episode.frames, self._shape.image_size, self._shape.fit)
-        return replace(episode, frames=frames)
+    def recording(self, index: int) -> tuple[str, str]:
+        """File and name of the recording that a window is in."""
+        view = self._source.views[self._place(index)[0]]
+        return view.file, view.name
+
+    def _place(self, index: int) -> tuple[int, int]:
+        """Episode and first frame of a window."""
+        place = int(np.searchsorted(self._ends, index, side="right"))
+        before = self._ends[place - 1] if place else 0
+        start = self._starts[place] + (index - before) * self._hop
+        return int(self._episodes[place]), int(start)
+
+    def _actions_of(self, episode: int) -> np.ndarray:
+        """Actions (T-1, A) of an episode."""
+        actions = self._actions.get(episode)
+        if actions is None:
+            actions = self._source.actions(episode)
+            self._actions.put(episode, actions)
+        return actions
 
 
-def resized(frames: np.ndarray, size: int, fit: Literal["squash", "crop"]) -> np.ndarray:
-    """Resize frames, uint8 (T, H, W, C), to (T, size, size, C), without aliasing."""
-    if fit == "crop":
-        side = min(frames.shape[1:3])
-        top, left = ((extent - side) // 2 for extent in frames.shape[1:3])
-        frames = frames[:, top : top + side, left : left + side]
-    if frames.shape[1:3] == (size, size):
-        return frames
-    pixels = torch.from_numpy(frames).permute(0, 3, 1, 2)
-    small = interpolate(pixels, (size, size), mode="bilinear", antialias=True)
-    return small.permute(0, 2, 3, 1).contiguous().numpy()
+def whole(source: EpisodeSource) -> list[Span]:
+    """All frames of all episodes."""
+    return [Span(index, 0, view.length) for index, view in enumerate(source.views)]
 
 
-def strided_actions(actions: np.ndarray, names: Sequence[str], stride: int) -> np.ndarray:
-    """Actions (n, A) between every `stride`-th frame: deltas are summed, absolutes taken last.
-
-    Returns:
-        Shape (n // stride, A); a remainder is dropped.
-    """
-    groups = actions[: len(actions) // stride * stride].reshape(-1, stride, len(names))
-    delta = np.array([name.startswith("d") for name in names], bool)
-    return np.where(delta, groups.sum(axis=1), groups[:, -1])
+def _channels(source: EpisodeSource, color: Color) -> int:
+    if color != "recorded":
+        return 3 if color == "rgb" else 1
+    found = {view.channels for view in source.views}
+    if len(found) > 1:
+        raise InputError("expected pictures all in color or all gray, got both; choose a color")
+    return found.pop()

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass, field
+from pathlib import Path, PurePath
 from typing import Any, Literal, final
 
 import lightning
 
 from worldmodel.clip import Clip
-from worldmodel.data.episodes import EpisodeSource
+from worldmodel.data.generators.generator import Generator
+from worldmodel.data.generators.source import GeneratedSource
 from worldmodel.data.loading import ClipLoader, training_loader, validation_loader
-from worldmodel.data.robonet import RoboNet
-from worldmodel.data.splits import Part, Split
+from worldmodel.data.opening import open_source
+from worldmodel.data.source import EpisodeSource
+from worldmodel.data.splits import (
+    Split,
+    split_as_published,
+    split_by_domain,
+    split_by_hash,
+    split_by_list,
+    split_by_time,
+)
+from worldmodel.data.view import Part
 from worldmodel.data.windows import Windows, WindowShape
-from worldmodel.errors import InputError, check_at_least
+from worldmodel.errors import InputError, check_at_least, check_one_of
 from worldmodel.rollout import check_context
+
+
+SplitRule = Literal["auto", "published", "name", "time", "domain"]
 
 
 @final
@@ -24,43 +38,114 @@ class DataConfig:
     """Which recordings, and how they become clips.
 
     Attributes:
-        path: Folder of RoboNet HDF5 files, or one file.
-        camera: Index of the camera, or "all".
-        window: Length, stride and image size of the clips.
+        path: Folder, file or URL of recordings; or a list of them.
+        generator: Makes clips of moving objects instead of reading recordings.
+        format: Name of the recordings' format; found out if left out.
+        camera: Number or name of the camera, or "all".
+        action_width: Number of actions to zero-pad or cut all recordings' to; None leaves them and
+            skips recordings whose actions differ from most.
+        weights: How often clips are drawn from each path, relative to the others; as often as it
+            has clips if left out.
+        strict: Refuse recordings that are damaged or missing instead of going on without them.
+        window: Length, stride, size and color of the clips.
         context: Frames that are given; the rest is predicted.
         batch_size: Clips per optimiser step, over all devices.
+        split: How recordings are divided: as "published"; by a hash of the "name"; by "time", the
+            latest for testing; whole "domain"s; "auto" takes the first that the recordings allow
+            of published, time (for series such as radar) and name.
         validation: Fraction of the recordings to validate on.
         test: Fraction of the recordings to keep away from training and validation.
+        test_list: Text file with the names of the test recordings, one per line, instead of `split`.
+        validation_domains: Domains to validate on, if split by domain.
+        test_domains: Domains to test on, if split by domain.
         workers: Processes that read; 0 reads in the training process.
-        cache: Resized frames that each reading process keeps, in MiB.
+        cache: Resized frames that each reading process keeps in memory, in MiB.
+        disk_cache: Resized frames to keep on disk for all processes, runs and data sets, in MiB; 0
+            keeps none.
 
     Raises:
-        InputError: A number is too small, or the context leaves nothing to predict.
+        InputError: A number is too small, the context leaves nothing to predict, or options
+            contradict each other.
     """
 
-    path: str
-    camera: int | Literal["all"] = 0
+    path: str | list[str] | None = None
+    generator: Generator | None = None
+    format: str | None = None
+    camera: int | str = 0
+    action_width: int | None = None
+    weights: list[float] | None = None
+    strict: bool = False
     window: WindowShape = field(default_factory=WindowShape)
     context: int = 2
     batch_size: int = 8
+    split: SplitRule = "auto"
     validation: float = 0.1
     test: float = 0.1
+    test_list: str | None = None
+    validation_domains: list[str] = field(default_factory=list)
+    test_domains: list[str] = field(default_factory=list)
     workers: int = 0
     cache: int = 1024
+    disk_cache: int = 0
 
     def __post_init__(self) -> None:
         check_context(self.context, self.window.length)
         check_at_least(1, self, "batch_size")
-        check_at_least(0, self, "workers", "cache")
+        check_at_least(0, self, "workers", "cache", "disk_cache")
+        check_one_of(self, "split", SplitRule)
+        if bool(self.paths) == (self.generator is not None):
+            raise InputError("data: expected either a path or a generator")
+        if (self.split == "domain") != bool(self.validation_domains and self.test_domains):
+            raise InputError(
+                "data.split: 'domain' goes with validation_domains and test_domains, got "
+                f"{self.split!r} with {self.validation_domains} and {self.test_domains}"
+            )
+        if self.weights is not None and len(self.weights) != len(self.paths):
+            raise InputError(
+                f"data.weights: expected one per path, got {self.weights} for {len(self.paths)}"
+            )
+
+    @property
+    def paths(self) -> list[str]:
+        """All paths."""
+        return [self.path] if isinstance(self.path, str) else list(self.path or [])
+
+    @property
+    def title(self) -> str:
+        """What the data are called in a few words."""
+        if self.generator is not None:
+            return self.generator.title
+        return ", ".join(PurePath(path).name for path in self.paths)
 
 
-def open_source(data: DataConfig) -> EpisodeSource:
-    """The recordings that a configuration names.
+def open_data(data: DataConfig) -> EpisodeSource:
+    """The episodes that a configuration names.
 
     Raises:
         InputError: They are missing or damaged.
     """
-    return RoboNet(data.path, camera=data.camera)
+    if data.generator is not None:
+        return GeneratedSource(data.generator)
+    return open_source(data.paths, data.format, data.camera, data.strict, data.action_width)
+
+
+def split_data(source: EpisodeSource, data: DataConfig) -> Split:
+    """The parts that a configuration asks for.
+
+    Raises:
+        InputError: The recordings do not allow that split, or leave nothing to train on.
+    """
+    views, names = source.views, [view.name for view in source.views]
+    if data.test_list is not None:
+        return split_by_list(names, _lines(data.test_list), data.validation)
+    if data.split == "domain":
+        return split_by_domain(views, data.validation_domains, data.test_domains)
+    published = all(view.part for view in views)
+    if data.split == "published" or (data.split == "auto" and published):
+        return split_as_published(views, data.validation, data.test)
+    if data.split == "time" or (data.split == "auto" and source.timed):
+        return split_by_time(views, data.validation, data.test)
+    return split_by_hash(names, data.validation, data.test)
 
 
 def held_out(
@@ -71,12 +156,14 @@ def held_out(
     Raises:
         InputError: The part has no recording that is long enough, or fewer clips than ranks.
     """
-    windows = _windows(source, split, part, data, hop=data.window.span)
+    windows = part_windows(source, split, part, data, hop=data.window.span)
     if len(windows) < ranks:
         raise InputError(
             f"{part} part of the recordings: expected clips for {ranks} devices, got {len(windows)}"
         )
-    return validation_loader(windows, data.batch_size, rank=rank, world_size=ranks)
+    return validation_loader(
+        windows, data.batch_size, strict=data.strict, rank=rank, world_size=ranks
+    )
 
 
 @final
@@ -91,6 +178,9 @@ class Recordings(lightning.LightningDataModule):
         start: First batch.
         stop: Batch to end before.
         devices: Number of shares.
+
+    Attributes:
+        channels: C of the frames.
 
     Raises:
         InputError: No recording of the training or validation part is long enough.
@@ -109,7 +199,8 @@ class Recordings(lightning.LightningDataModule):
         super().__init__()
         self._source, self._split, self._data = source, split, data
         self._seed, self._start, self._stop = seed, start, stop
-        self._windows = _windows(source, split, "train", data)
+        self._windows = part_windows(source, split, "train", data)
+        self.channels = self._windows.channels
         held_out(source, split, "validation", data, ranks=devices)
 
     def train_dataloader(self) -> _RestOfRun:
@@ -121,6 +212,8 @@ class Recordings(lightning.LightningDataModule):
             self._seed,
             stop=self._stop,
             start=self._start,
+            weights=self._data.weights,
+            strict=self._data.strict,
             workers=self._data.workers,
             rank=rank,
             world_size=ranks,
@@ -160,11 +253,25 @@ class _RestOfRun(Iterable[Clip], Sized):
         """Nothing to restore: the step alone says which batches are left."""
 
 
-def _windows(
+def part_windows(
     source: EpisodeSource, split: Split, part: Part, data: DataConfig, hop: int = 1
 ) -> Windows:
-    episodes = split.episodes(source, part)
+    """Windows of a part's recordings, `hop` frames apart.
+
+    Raises:
+        InputError: The part has no recording that is long enough.
+    """
+    spans = split.spans(source, part)
+    memory, disk = data.cache * 2**20, data.disk_cache * 2**20
     try:
-        return Windows(source, data.window, episodes, hop, cache_bytes=data.cache * 2**20)
+        return Windows(source, data.window, spans, hop, memory, disk)
     except InputError as error:
         raise InputError(f"{part} part of the recordings: {error}") from error
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        lines = Path(path).read_text().split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"data.test_list: expected a text file, got {path} ({error})") from error
+    return [line.strip() for line in lines if line.strip()]

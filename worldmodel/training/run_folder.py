@@ -11,12 +11,13 @@ from typing import Any, final, get_type_hints
 import torch
 import yaml
 
-from worldmodel.data.splits import Split, load_split, save_split
+from worldmodel.data.splits import Split, load_split
 from worldmodel.errors import InputError
 
 FREE = {
     "accelerator",
     "data.cache",
+    "data.disk_cache",
     "data.path",
     "data.workers",
     "devices",
@@ -80,7 +81,7 @@ class RunFolder:
         """Write down the options, a dataclass, and the parts of the recordings."""
         self.root.mkdir(parents=True, exist_ok=True)
         self.options.write_text(yaml.safe_dump(described(config), sort_keys=False))
-        save_split(split, self.split)
+        split.save(self.split)
 
     def check_same(self, config: Any) -> None:
         """Refuse to go on with a run that does not exist or has other options.

@@ -11,8 +11,7 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from worldmodel.data.episodes import EpisodeSource
-from worldmodel.data.splits import split_by_hash
+from worldmodel.data.source import EpisodeSource
 from worldmodel.data.statistics import ActionStatistics, action_statistics
 from worldmodel.errors import InputError, check_at_least, check_one_of
 from worldmodel.layers.action import ActionEncoder
@@ -29,7 +28,7 @@ from worldmodel.training.checkpoint import ModelCard, save_checkpoint
 from worldmodel.training.curriculum import Curriculum, ReverseScheduledSampling
 from worldmodel.training.forecaster import Forecaster, OptimizerConfig
 from worldmodel.training.quiet import quiet_lightning
-from worldmodel.training.recordings import DataConfig, Recordings, open_source
+from worldmodel.training.recordings import DataConfig, Recordings, open_data, split_data
 from worldmodel.training.run_folder import RunFolder
 
 Accelerator = Literal["auto", "cpu", "gpu"]
@@ -97,26 +96,25 @@ def train(config: TrainConfig) -> Path:
         folder.check_same(config)
     else:
         folder.check_unused()
-    source = open_source(config.data)
-    split = split_by_hash(source.names, config.data.validation, config.data.test)
+    source = open_data(config.data)
+    split = split_data(source, config.data)
     if config.resume:
         folder.check_split(split)
     start = folder.saved_step() if config.resume else 0
     recordings = Recordings(
         source, split, config.data, config.seed, start, config.steps, config.devices
     )
-    statistics = action_statistics(
-        source, split.episodes(source, "train"), config.data.window.stride
-    )
+    statistics = action_statistics(source, split.spans(source, "train"), config.data.window.stride)
+    frame_shape = (recordings.channels, *config.data.window.size)
     if config.threads:
         torch.set_num_threads(config.threads)
-    model = _model(config, statistics)
+    model = _model(config, frame_shape, statistics)
     if not config.resume:
         folder.begin(config, split)
     with quiet_lightning():
         trainer = _fit(config, folder, model, recordings)
     if trainer.is_global_zero:
-        card = _card(config, source, statistics)
+        card = _card(config, frame_shape, source, statistics)
         save_checkpoint(folder.checkpoint, model, card, getattr(torch, config.stored))
     return folder.checkpoint
 
@@ -173,10 +171,11 @@ def _check_devices(config: TrainConfig) -> None:
         )
 
 
-def _model(config: TrainConfig, statistics: ActionStatistics) -> WorldModel:
+def _model(
+    config: TrainConfig, frame_shape: tuple[int, int, int], statistics: ActionStatistics
+) -> WorldModel:
     torch.manual_seed(config.seed)
-    size = config.data.window.image_size
-    model = config.model.build((3, size, size), len(statistics.names))
+    model = config.model.build(frame_shape, len(statistics.names))
     for module in model.modules():
         if isinstance(module, ActionEncoder):
             module.set_statistics(torch.tensor(statistics.mean), _spread(statistics))
@@ -189,10 +188,14 @@ def _spread(statistics: ActionStatistics) -> torch.Tensor:
     return torch.where(std > 0, std, 1.0)
 
 
-def _card(config: TrainConfig, source: EpisodeSource, statistics: ActionStatistics) -> ModelCard:
-    size = config.data.window.image_size
+def _card(
+    config: TrainConfig,
+    frame_shape: tuple[int, int, int],
+    source: EpisodeSource,
+    statistics: ActionStatistics,
+) -> ModelCard:
     return ModelCard(
-        frame_shape=(3, size, size),
+        frame_shape=frame_shape,
         action_names=statistics.names,
         action_mean=statistics.mean,
         action_std=tuple(_spread(statistics).tolist()),
@@ -201,6 +204,6 @@ def _card(config: TrainConfig, source: EpisodeSource, statistics: ActionStatisti
         length=config.data.window.length,
         steps=config.steps,
         seed=config.seed,
-        data=Path(config.data.path).name,
+        data=config.data.title,
         stride=config.data.window.stride,
     )

@@ -1,0 +1,51 @@
+"""What is wrong with a data set, in few words."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from worldmodel.data.view import Flaw
+
+_MOST_RUNS, _MOST_REASONS = 12, 20
+_NUMBER_AT_END = re.compile(r"(.*?)(\d+)(\D*)")
+
+
+def summary(flaws: Sequence[Flaw]) -> str:
+    """One line per reason, with how many share it and their names."""
+    names = defaultdict[str, list[str]](list)
+    for flaw in flaws:
+        names[flaw.reason].append(flaw.episode or flaw.file)
+    lines = [
+        f"{len(those)} x {reason}: {_listed(those)}" if len(those) > 1 else f"{those[0]}: {reason}"
+        for reason, those in names.items()
+    ]
+    more = [f"and {len(lines) - _MOST_REASONS} more reasons"] if len(lines) > _MOST_REASONS else []
+    return "\n".join([*lines[:_MOST_REASONS], *more])
+
+
+def _listed(names: Iterable[str]) -> str:
+    runs = list(_runs(sorted(names)))
+    more = f" and {len(runs) - _MOST_RUNS} more" if len(runs) > _MOST_RUNS else ""
+    return ", ".join(runs[:_MOST_RUNS]) + more
+
+
+def _runs(names: Sequence[str]) -> Iterable[str]:
+    """Names, where those that count upwards become `first to last`."""
+    start = 0
+    for end in range(1, len(names) + 1):
+        if end == len(names) or not _follows(names[end - 1], names[end]):
+            first, last = names[start], names[end - 1]
+            yield first if end - start == 1 else f"{first} to {last}"
+            start = end
+
+
+def _follows(name: str, following: str) -> bool:
+    one, next_ = _NUMBER_AT_END.fullmatch(name), _NUMBER_AT_END.fullmatch(following)
+    return (
+        one is not None
+        and next_ is not None
+        and one.group(1, 3) == next_.group(1, 3)
+        and int(next_[2]) == int(one[2]) + 1
+    )

@@ -1,0 +1,155 @@
+"""The files of a data set, on this machine or behind any URL that fsspec knows."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple, final
+
+import fsspec
+from fsspec.utils import get_protocol
+
+from worldmodel.errors import InputError
+
+
+class Stamp(NamedTuple):
+    """What changes when a file does: its size in bytes, and its time or tag."""
+
+    size: int
+    changed: str
+
+
+def cache_folder() -> Path:
+    """Where indices, frames and fetched files are kept.
+
+    `WORLDMODEL_CACHE`, else `worldmodel` in `XDG_CACHE_HOME`, else in `~/.cache`.
+    """
+    if chosen := os.environ.get("WORLDMODEL_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "worldmodel"
+
+
+@final
+class Folder:
+    """A folder and all below it, or a single file, listed once.
+
+    Names are relative to it and use `/`; what starts with a dot is left out.
+
+    Args:
+        location: Path or URL.
+
+    Raises:
+        InputError: There is nothing, or it cannot be reached.
+
+    Attributes:
+        location: As given.
+        where: The same wherever the process runs: an absolute path, or the URL.
+        name: Last part of the location.
+        files: Size and time of each file, sorted by name.
+    """
+
+    def __init__(self, location: str | Path) -> None:
+        self.location = str(location)
+        remote = get_protocol(self.location) not in ("file", "local")
+        listing = _Remote(self.location) if remote else _Local(self.location)
+        self._listing: _Local | _Remote = listing
+        self.where = self.location if remote else str(Path(self.location).absolute())
+        self.name = PurePosixPath(self.location.rstrip("/")).name or self.location
+        try:
+            self.files: Mapping[str, Stamp] = dict(sorted(listing.files()))
+        except (OSError, ValueError, ImportError) as error:
+            raise InputError(f"{self.location}: cannot be listed ({error})") from error
+        if not self.files:
+            raise InputError(
+                f"{self.location}: expected a folder or a file of recordings, got none"
+            )
+
+    def named(self, *suffixes: str) -> list[str]:
+        """Files whose names end so, whatever the case of letters, sorted."""
+        ends = tuple(suffix.lower() for suffix in suffixes)
+        return [file for file in self.files if file.lower().endswith(ends)]
+
+    def local(self, file: str) -> Path:
+        """A file on this machine, fetched first if it is behind a URL.
+
+        Raises:
+            InputError: There is no such file, or it cannot be fetched.
+        """
+        if file not in self.files:
+            raise InputError(f"{self.location}: there is no file {file}")
+        return self._listing.local(file, self.files[file])
+
+    def __contains__(self, file: str) -> bool:
+        return file in self.files
+
+    def __str__(self) -> str:
+        return self.location
+
+
+@final
+class _Local:
+    def __init__(self, location: str) -> None:
+        path = Path(location.removeprefix("file://")).absolute()
+        self._root, self._file = (path.parent, path.name) if path.is_file() else (path, None)
+
+    def files(self) -> Iterator[tuple[str, Stamp]]:
+        if self._file is not None:
+            yield self._file, _stamp_of(self._root / self._file)
+            return
+        for folder, below, names in os.walk(self._root, followlinks=True):
+            below[:] = [name for name in below if not name.startswith(".")]
+            for name in names:
+                path = Path(folder, name)
+                if not name.startswith(".") and path.is_file():
+                    yield path.relative_to(self._root).as_posix(), _stamp_of(path)
+
+    def local(self, file: str, stamp: Stamp) -> Path:
+        return self._root / file
+
+
+@final
+class _Remote:
+    def __init__(self, location: str) -> None:
+        self._location = location.rstrip("/")
+
+    def _system(self) -> tuple[fsspec.AbstractFileSystem, str]:
+        system, root = fsspec.core.url_to_fs(self._location)
+        return system, root.rstrip("/")
+
+    def files(self) -> Iterator[tuple[str, Stamp]]:
+        system, root = self._system()
+        for path, info in dict(system.find(root, detail=True)).items():
+            inside = PurePosixPath(path).relative_to(root).as_posix()
+            name = PurePosixPath(path).name if path == root else inside
+            if not any(part.startswith(".") for part in name.split("/")):
+                yield name, Stamp(int(info.get("size") or 0), _changed(info))
+
+    def local(self, file: str, stamp: Stamp) -> Path:
+        system, root = self._system()
+        source = root if PurePosixPath(root).name == file else f"{root}/{file}"
+        digest = hashlib.sha256(f"{self._location}/{file} {stamp}".encode()).hexdigest()[:16]
+        target = cache_folder() / "fetched" / digest / PurePosixPath(file).name
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = target.with_name(f".{os.getpid()}.{target.name}")
+            try:
+                system.get_file(source, str(unfinished))
+                os.replace(unfinished, target)
+            except OSError as error:
+                raise InputError(f"{source}: cannot be fetched ({error})") from error
+            finally:
+                unfinished.unlink(missing_ok=True)
+        return target
+
+
+def _stamp_of(path: Path) -> Stamp:
+    status = path.stat()
+    return Stamp(status.st_size, str(status.st_mtime_ns))
+
+
+def _changed(info: Mapping[str, Any]) -> str:
+    """The first of what file systems say about a version of a file."""
+    keys = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "mtime", "created")
+    return str(next((info[key] for key in keys if info.get(key)), ""))

@@ -1,0 +1,182 @@
+"""What a scan of a data set found, kept in a parquet file until the data set's files change."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple, final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.progress import track
+
+from worldmodel.data.folder import Folder, cache_folder
+from worldmodel.data.reader import Reader, Unit
+from worldmodel.data.view import Flaw, View
+from worldmodel.errors import InputError
+
+SAVE_EVERY = 10.0
+"""Seconds of scanning that an interruption may lose."""
+
+_VIEW_TYPES: dict[str, pa.DataType] = {
+    "str": pa.string(),
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "tuple[str, ...]": pa.list_(pa.string()),
+}
+_SCHEMA = pa.schema(
+    [
+        ("unit", pa.string()),
+        ("stamp", pa.string()),
+        ("reason", pa.string()),
+        *((field.name, _VIEW_TYPES.get(str(field.type), pa.string())) for field in fields(View)),
+    ]
+)
+_log = logging.getLogger(__name__)
+
+
+class Scanned(NamedTuple):
+    """What is in a data set.
+
+    Attributes:
+        views: In the order of the reader's units.
+        versions: One per view: differs when the files of its unit do.
+        flaws: What cannot be used.
+    """
+
+    views: tuple[View, ...]
+    versions: tuple[str, ...]
+    flaws: tuple[Flaw, ...]
+
+
+def scanned(reader: Reader) -> Scanned:
+    """Scan what has changed since the last scan, with a progress bar.
+
+    The scan can be interrupted, and goes on where it was.
+
+    Raises:
+        InputError: The folder holds nothing of the format.
+    """
+    units = list(reader.units())
+    index = _Index(reader, {unit.name for unit in units})
+    try:
+        for unit in track(
+            units,
+            f"index of {reader.folder.name}",
+            console=Console(stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        ):
+            index.learn(unit)
+    finally:
+        index.save()
+    found = [(finding, stamp) for unit in units for stamp, finding in index.of(unit)]
+    return Scanned(
+        tuple(finding for finding, _ in found if isinstance(finding, View)),
+        tuple(stamp for finding, stamp in found if isinstance(finding, View)),
+        tuple(finding for finding, _ in found if isinstance(finding, Flaw)),
+    )
+
+
+@final
+class _Index:
+    def __init__(self, reader: Reader, units: set[str]) -> None:
+        self._reader, self._path = reader, _path(reader)
+        known = _loaded(self._path)
+        self._known = {name: known[name] for name in known if name in units}
+        self._changed, self._saved = False, time.monotonic()
+
+    def learn(self, unit: Unit) -> None:
+        stamp = _stamp(unit, self._reader.folder)
+        if self._known.get(unit.name, ("",))[0] == stamp:
+            return
+        self._known[unit.name] = stamp, list(self._findings(unit))
+        self._changed = True
+        if time.monotonic() - self._saved > SAVE_EVERY:
+            self.save()
+
+    def of(self, unit: Unit) -> Iterator[tuple[str, View | Flaw]]:
+        stamp, findings = self._known[unit.name]
+        return ((stamp, finding) for finding in findings)
+
+    def save(self) -> None:
+        """Write what is known, if it has changed; a place that cannot be written is told."""
+        if not self._changed:
+            return
+        rows = [
+            _row(name, stamp, finding)
+            for name, (stamp, findings) in self._known.items()
+            for finding in findings or [None]
+        ]
+        unfinished = self._path.with_name(f".{os.getpid()}.{self._path.name}")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), unfinished)
+            os.replace(unfinished, self._path)
+        except OSError as error:
+            _log.warning("the index is not kept: %s", error)
+        self._changed, self._saved = False, time.monotonic()
+
+    def _findings(self, unit: Unit) -> Iterator[View | Flaw]:
+        try:
+            yield from self._reader.scan(unit)
+        except InputError as error:
+            reason = str(error).replace(f"{self._reader.folder.where}/", "")
+            yield Flaw(unit.name, "", reason.removeprefix(f"{unit.name}: "))
+
+
+def _stamp(unit: Unit, folder: Folder) -> str:
+    stamps = [(file, folder.files.get(file)) for file in unit.files]
+    return hashlib.sha256(repr(stamps).encode()).hexdigest()[:16]
+
+
+def _path(reader: Reader) -> Path:
+    """One index per place, format and version of the code that scanned it."""
+    code = Path(inspect.getfile(type(reader))).read_bytes()
+    parts = (reader.folder.where, type(reader).__name__, version("worldmodel"), code)
+    digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+    return cache_folder() / "index" / f"{reader.folder.name}-{digest}.parquet"
+
+
+def _loaded(path: Path) -> dict[str, tuple[str, list[View | Flaw]]]:
+    """Findings by unit; nothing if there is no index, or it is damaged."""
+    known: dict[str, tuple[str, list[View | Flaw]]] = {}
+    if not path.exists():
+        return known
+    try:
+        for row in pq.read_table(path, schema=_SCHEMA).to_pylist():
+            unit, stamp, reason = (row.pop(key) for key in ("unit", "stamp", "reason"))
+            findings = known.setdefault(unit, (stamp, []))[1]
+            if row["name"] is not None:
+                findings.append(_finding(row, reason))
+    except (pa.ArrowException, OSError, ValueError, InputError) as error:
+        _log.warning("%s: damaged index, scanning anew (%s)", path, error)
+        return {}
+    return known
+
+
+def _row(unit: str, stamp: str, finding: View | Flaw | None) -> dict[str, Any]:
+    """A row of the table; one without a name is of a unit in which there is nothing."""
+    described: dict[str, Any] = {}
+    if isinstance(finding, Flaw):
+        described = {"file": finding.file, "name": finding.episode, "reason": finding.reason}
+    elif finding is not None:
+        described = asdict(finding) | {"place": json.dumps(finding.place)}
+    return {"unit": unit, "stamp": stamp} | described
+
+
+def _finding(row: dict[str, Any], reason: str | None) -> View | Flaw:
+    if reason is not None:
+        return Flaw(row["file"], row["name"], reason)
+    values = {key: tuple(v) if isinstance(v, list) else v for key, v in row.items()}
+    return View(**(values | {"place": json.loads(row["place"])}))

@@ -1,0 +1,205 @@
+"""From paths and URLs to a source: which format, which camera, which actions, what is damaged."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from worldmodel.data.flaws import summary
+from worldmodel.data.folder import Folder
+from worldmodel.data.formats import FORMATS
+from worldmodel.data.index import scanned
+from worldmodel.data.reader import Reader
+from worldmodel.data.source import EpisodeSource, LogSource, MixedSource
+from worldmodel.data.view import Flaw, View
+from worldmodel.errors import InputError
+
+_log = logging.getLogger(__name__)
+
+
+class Opened(NamedTuple):
+    """A data set whose files were looked through.
+
+    Attributes:
+        reader: Its format.
+        views: The episodes of the chosen cameras; of one recording, they are neighbours.
+        versions: One per view, see `EpisodeSource.version`.
+        flaws: What cannot be used.
+    """
+
+    reader: Reader
+    views: tuple[View, ...]
+    versions: tuple[str, ...]
+    flaws: tuple[Flaw, ...]
+
+
+def find_reader(folder: Folder, format: str | None = None) -> Reader:
+    """The reader of a folder.
+
+    Args:
+        folder: What to read.
+        format: Name in `FORMATS`; found out if left out.
+
+    Raises:
+        InputError: The name is unknown, or the folder looks like no known format.
+    """
+    if format is not None:
+        return _named(format)(folder)
+    for kind in FORMATS.values():
+        if kind.recognises(folder):
+            return kind(folder)
+    examples = ", ".join(list(folder.files)[:5])
+    raise InputError(
+        f"{folder}: {len(folder.files)} files ({examples}) look like no known format of "
+        f"recordings; name one to learn what is wrong: {', '.join(FORMATS)}"
+    )
+
+
+def look_through(location: str, format: str | None = None, camera: int | str = "all") -> Opened:
+    """Find out what is in a folder, from its index or by a scan.
+
+    Args:
+        location: Path or URL.
+        format: Name in `FORMATS`; found out if left out.
+        camera: Number or name of the camera; "all" for every camera.
+
+    Raises:
+        InputError: There is nothing to read.
+    """
+    reader = find_reader(Folder(location), format)
+    views, versions, flaws = scanned(reader)
+    chosen, lacking = _of_camera(views, camera)
+    return Opened(
+        reader,
+        tuple(views[index] for index in chosen),
+        tuple(versions[index] for index in chosen),
+        (*flaws, *lacking),
+    )
+
+
+def open_source(
+    locations: Sequence[str],
+    format: str | None = None,
+    camera: int | str = 0,
+    strict: bool = False,
+    action_width: int | None = None,
+) -> EpisodeSource:
+    """The recordings in one or several folders.
+
+    What cannot be used is skipped and told once.
+
+    Args:
+        locations: Paths or URLs.
+        format: Name in `FORMATS`, of all of them; found out if left out.
+        camera: Number or name of the camera; "all" for one episode per recording and camera.
+        strict: Refuse data sets in which something is damaged.
+        action_width: Number of actions to zero-pad or cut all to; recordings whose actions differ
+            from most are damaged if left out.
+
+    Raises:
+        InputError: Nothing can be used, something is damaged and `strict` was asked for, or the
+            data sets have different actions.
+    """
+    opened = {}
+    for location in locations:
+        found = look_through(location, format, camera)
+        if action_width is None:
+            found = _of_most_actions(found)
+        _tell(location, found, strict)
+        opened[_unused(found.reader.folder.name, opened)] = found
+    names = None if action_width is None else _common_names(opened.values(), action_width)
+    sources: dict[str, EpisodeSource] = {
+        name: LogSource(found.reader, found.views, found.versions, names)
+        for name, found in opened.items()
+    }
+    return next(iter(sources.values())) if len(sources) == 1 else MixedSource(sources)
+
+
+def _named(format: str) -> type[Reader]:
+    if format not in FORMATS:
+        close = get_close_matches(format, FORMATS, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise InputError(f"format {format!r} is unknown{hint} Known formats: {', '.join(FORMATS)}")
+    return FORMATS[format]
+
+
+def _of_camera(views: Sequence[View], camera: int | str) -> tuple[list[int], list[Flaw]]:
+    """Indices of the views of a camera, and the recordings that lack it."""
+    recordings: dict[str, list[int]] = {}
+    for index, view in enumerate(views):
+        recordings.setdefault(view.name, []).append(index)
+    chosen: list[int] = []
+    lacking = []
+    for name, indices in recordings.items():
+        cameras = [views[index].camera for index in indices]
+        wanted = [i for i, own in zip(indices, cameras, strict=True) if own == camera]
+        if camera == "all":
+            wanted = indices
+        elif isinstance(camera, int):
+            wanted = indices[camera : camera + 1] if camera >= 0 else []
+        if not wanted:
+            available = ", ".join(cameras)
+            reason = f"no camera {camera} among its {len(cameras)}: {available}"
+            lacking.append(Flaw(views[indices[0]].file, name, reason))
+        chosen += wanted
+    return chosen, lacking
+
+
+def _of_most_actions(opened: Opened) -> Opened:
+    """Without the recordings whose actions are not those of most."""
+    if not opened.views:
+        return opened
+    usual = Counter(view.action_names for view in opened.views).most_common(1)[0][0]
+    kept = [i for i, view in enumerate(opened.views) if view.action_names == usual]
+    odd = (
+        Flaw(view.file, view.name, _other_actions(view.action_names, usual))
+        for view in opened.views
+        if view.action_names != usual
+    )
+    return opened._replace(
+        views=tuple(opened.views[i] for i in kept),
+        versions=tuple(opened.versions[i] for i in kept),
+        flaws=(*opened.flaws, *odd),
+    )
+
+
+def _other_actions(names: tuple[str, ...], usual: tuple[str, ...]) -> str:
+    return (
+        f"has {len(names)} actions ({', '.join(names) or 'none'}), most recordings have "
+        f"{len(usual)} ({', '.join(usual) or 'none'})"
+    )
+
+
+def _tell(location: str, opened: Opened, strict: bool) -> None:
+    recordings = len({view.name for view in opened.views})
+    if not recordings and not opened.flaws:
+        raise InputError(f"{location}: {opened.reader.title} without a recording")
+    if not opened.flaws:
+        return
+    told = f"{len(opened.flaws)} of the recordings or files cannot be used\n{summary(opened.flaws)}"
+    if strict or not recordings:
+        raise InputError(f"{location}: {told}")
+    _log.warning("%s: %s\ngoing on with the other %d recordings", location, told, recordings)
+
+
+def _common_names(opened: Iterator[Opened] | Sequence[Opened], width: int) -> tuple[str, ...]:
+    """Names for actions of a width: those of the view that has most, then of padding."""
+    known = (
+        (*view.action_names, *view.inferred_actions)[:width]
+        for found in opened
+        for view in found.views
+    )
+    longest = max(known, key=len)
+    return (*longest, *(f"padding_{number}" for number in range(len(longest), width)))
+
+
+def _unused(name: str, taken: Sequence[str] | dict[str, Opened]) -> str:
+    """The name, numbered if several data sets have it."""
+    number, candidate = 1, name
+    while candidate in taken:
+        number += 1
+        candidate = f"{name}-{number}"
+    return candidate
