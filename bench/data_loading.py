@@ -1,31 +1,70 @@
-"""Clips read per second from generated logs, with and without the episode cache.
+"""Clips read per second from generated logs, and how many a training step of the demo takes.
 
-Run: python bench/data_loading.py
+Run: python bench/data_loading.py [--workers 2]
 """
 
 from __future__ import annotations
 
+import argparse
+import os
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from worldmodel.data.loading import training_loader
-from worldmodel.data.robonet import RoboNet, write_episode
-from worldmodel.data.windows import CACHE_BYTES, Windows, WindowShape
+from worldmodel.clip import Clip
+from worldmodel.commands.options import parse
+from worldmodel.data.formats.robonet_writer import write_episode
+from worldmodel.data.loading import ClipLoader, training_loader
+from worldmodel.data.opening import open_source
+from worldmodel.data.source import EpisodeSource
+from worldmodel.data.windows import Windows, WindowShape
+from worldmodel.report.table import Table
+from worldmodel.rollout import unroll
+from worldmodel.training.objective import training_loss
+from worldmodel.training.train import TrainConfig
 
-EPISODES, TIME, SIZE = 100, 31, 64
-BATCH, STEPS = 16, 30
+EPISODES, TIME, SIZE = 200, 31, 64
+SHAPE = WindowShape(length=12, image_size=SIZE)
+BATCH = 16
+SECONDS = 5.0
+DISK = 2**30
 
 
-def write_logs(folder: Path) -> float:
-    """Write episodes of moving squares; returns frames written per second."""
-    frames = np.full((TIME, SIZE, SIZE, 3), (120, 130, 140), np.uint8)
+def main() -> None:
+    """Print one table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--workers", type=int, default=2)
+    workers = parser.parse_args().workers
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["WORLDMODEL_CACHE"] = f"{folder}/cache"
+        logs = Path(folder, "logs")
+        write_logs(logs)
+        source = open_source([str(logs)])
+        rates = {"mp4 decoded": steady_rate(source, workers, disk=0)}
+        fill(source)
+        rates["from the cache on disk"] = steady_rate(source, workers, disk=DISK)
+        rates["from the cache on disk, no workers"] = steady_rate(source, 0, disk=DISK)
+        rates["taken by training steps of the demo's model"] = training_rate(source)
+    slowest = min(rates.values())
+    rows = [
+        {"clips of 12 frames, 64x64": name, "per second": round(rate), "ratio": rate / slowest}
+        for name, rate in rates.items()
+    ]
+    print(Table.of(rows).markdown(), end="")
+
+
+def write_logs(folder: Path) -> None:
+    """Episodes of moving squares on noise, as mp4 in RoboNet files."""
+    folder.mkdir()
+    noise = np.random.default_rng(0).integers(100, 140, (SIZE, SIZE, 3), np.uint8)
+    frames = np.repeat(noise[None], TIME, axis=0)
     for t in range(TIME):
         frames[t, 8:20, t : t + 12] = (230, 20, 30)
         frames[t, 30:44, 40 - t : 54 - t] = (20, 40, 220)
-    begin = time.perf_counter()
     for index in range(EPISODES):
         write_episode(
             folder / f"{index:04}.hdf5",
@@ -36,31 +75,52 @@ def write_logs(folder: Path) -> float:
             high_bound=np.ones(5),
             metadata={"laboratory": "bench"},
         )
-    return EPISODES * TIME / (time.perf_counter() - begin)
 
 
-def clips_per_second(source: RoboNet, cache_bytes: int, workers: int) -> float:
-    """Steady rate, after workers have started and met most episodes."""
-    windows = Windows(source, WindowShape(length=12, image_size=SIZE), cache_bytes=cache_bytes)
-    warm_up = 4 * EPISODES * max(1, workers) // BATCH if cache_bytes else 2
-    loader = training_loader(windows, BATCH, seed=0, stop=warm_up + STEPS, workers=workers)
-    times = [time.perf_counter() for _ in loader]
-    return STEPS * BATCH / (times[-1] - times[-1 - STEPS])
+def loader_of(source: EpisodeSource, workers: int, disk: int) -> ClipLoader:
+    """Endless batches; nothing is kept in memory."""
+    windows = Windows(source, SHAPE, cache_bytes=0, disk_bytes=disk)
+    return training_loader(windows, BATCH, seed=0, stop=10**6, workers=workers)
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        print(f"writing: {write_logs(Path(folder)):.0f} frames/s")
-        source = RoboNet(folder)
-        plain = clips_per_second(source, cache_bytes=0, workers=0)
-        for name, cache_bytes, workers in (
-            ("no cache, 0 workers", 0, 0),
-            ("cache, 0 workers", CACHE_BYTES, 0),
-            ("no cache, 2 workers", 0, 2),
-            ("cache, 2 workers", CACHE_BYTES, 2),
-        ):
-            rate = clips_per_second(source, cache_bytes, workers)
-            print(f"{name}: {rate:.0f} clips/s, {rate / plain:.1f}x")
+def fill(source: EpisodeSource) -> None:
+    """Read each episode once, so that the cache on disk has all."""
+    windows = Windows(source, SHAPE, cache_bytes=0, disk_bytes=DISK, hop=TIME)
+    for index in range(len(windows)):
+        windows[index]
+
+
+def steady_rate(source: EpisodeSource, workers: int, disk: int) -> float:
+    """Clips per second after the workers have started."""
+    batches = iter(loader_of(source, workers, disk))
+    for _ in range(8 * max(1, workers)):
+        next(batches)
+    begin, count = time.perf_counter(), 0
+    while time.perf_counter() - begin < SECONDS:
+        next(batches)
+        count += 1
+    return count * BATCH / (time.perf_counter() - begin)
+
+
+def training_rate(source: EpisodeSource) -> float:
+    """Clips per second that forward, backward and update of the demo's model take."""
+    given = ["--config", "tabletop-predrnn", "--data.path", "unused", "--output", "unused"]
+    config = parse(TrainConfig, "train", given)
+    windows = Windows(source, SHAPE)
+    clip: Clip = next(iter(training_loader(windows, BATCH, seed=0, stop=1)))
+    model = config.model.build((3, SIZE, SIZE), clip.actions.shape[2]).train()
+    optimizer = torch.optim.Adam(model.parameters())
+    mask = torch.ones(BATCH, SHAPE.length - 1, dtype=torch.bool)
+    begin, count = time.perf_counter(), 0
+    while time.perf_counter() - begin < SECONDS:
+        with torch.autocast("cpu", torch.bfloat16):
+            predictions, terms = unroll(model, clip, mask)
+            loss = training_loss(predictions, clip, terms, 0.1)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        count += 1
+    return count * BATCH / (time.perf_counter() - begin)
 
 
 if __name__ == "__main__":

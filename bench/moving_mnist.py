@@ -20,8 +20,8 @@ from torch import Tensor
 
 from worldmodel.clip import Clip
 from worldmodel.cost import parameter_count
-from worldmodel.data.idx import read_idx
-from worldmodel.data.moving_digits import moving_digits
+from worldmodel.data.generators.generator import GeneratedPart
+from worldmodel.data.generators.moving_mnist import MovingMNIST
 from worldmodel.metrics.pixel import mse_sum, ssim_gaussian
 from worldmodel.model import ModelConfig, WorldModel
 from worldmodel.models.conv_lstm import ConvLSTMConfig
@@ -82,9 +82,8 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    train = small_digits(arguments.mnist / "train-images-idx3-ubyte.gz")
-    test = small_digits(arguments.mnist / "t10k-images-idx3-ubyte.gz")
-    truth = clip_of(test, TEST_CLIPS, np.random.default_rng(0))
+    train, test = (small_digits(arguments.mnist, part) for part in ("train", "test"))
+    truth = clips(test, range(TEST_CLIPS))
     for name in arguments.models:
         record = arguments.output / f"{name}.json"
         if not record.exists():
@@ -101,22 +100,29 @@ def main() -> None:
     print(Table.of(sorted(rows, key=lambda row: row["MSE"])).markdown(), end="")
 
 
-def small_digits(path: Path) -> np.ndarray:
-    """Digits at half their size, so that two have room in a frame."""
-    digits = torch.from_numpy(read_idx(path).copy())[:, None].float()
-    return torch.nn.functional.avg_pool2d(digits, 2)[:, 0].round().byte().numpy()
+def small_digits(mnist: Path, part: GeneratedPart) -> MovingMNIST:
+    """Two digits at half their size, so that both have room in a frame."""
+    return MovingMNIST(
+        digits=str(mnist),
+        part=part,
+        digit_size=14,
+        length=LENGTH,
+        height=SIZE,
+        width=SIZE,
+    )
 
 
-def clip_of(digits: np.ndarray, clips: int, generator: np.random.Generator) -> Clip:
-    """Clips of two moving digits, without actions."""
-    frames = moving_digits(digits, clips, LENGTH, SIZE, generator)
+def clips(generator: MovingMNIST, indices: range) -> Clip:
+    """Clips of moving digits, without actions."""
+    frames = np.stack([generator.clip(index).frames for index in indices])
     return Clip.checked(
-        torch.from_numpy(frames)[:, :, None].float() / 255, torch.zeros(clips, LENGTH - 1, 0)
+        torch.from_numpy(frames).movedim(-1, 2).float() / 255,
+        torch.zeros(len(indices), LENGTH - 1, 0),
     )
 
 
 def trained(
-    config: ModelConfig, digits: np.ndarray, seconds: float, name: str
+    config: ModelConfig, digits: MovingMNIST, seconds: float, name: str
 ) -> tuple[WorldModel, int]:
     """A model after so many CPU seconds of Adam, and the steps it took.
 
@@ -127,7 +133,7 @@ def trained(
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
     step = 0
     for step, progress in enumerate(_progress(seconds, name), 1):
-        clip = clip_of(digits, BATCH, np.random.default_rng((1, step)))
+        clip = clips(digits, range(BATCH * step, BATCH * (step + 1)))
         mask = torch.ones(BATCH, LENGTH - 1)
         mask[:, CONTEXT:] = torch.rand(BATCH, LENGTH - 1 - CONTEXT) > progress
         optimizer.param_groups[0]["lr"] = 1e-3 * 0.5 * (1 + np.cos(np.pi * progress))
@@ -157,9 +163,9 @@ def scores(model: WorldModel, truth: Clip, picture: Path) -> dict[str, float]:
     return _errors(predictions, truth)
 
 
-def baselines(digits: np.ndarray, truth: Clip) -> list[dict[str, str | float | None]]:
+def baselines(digits: MovingMNIST, truth: Clip) -> list[dict[str, str | float | None]]:
     """What repeating the last frame, or the mean training frame, scores."""
-    mean = clip_of(digits, 1024, np.random.default_rng(2)).frames.mean(dim=(0, 1))
+    mean = clips(digits, range(1024)).frames.mean(dim=(0, 1))
     future = truth.frames[:, CONTEXT:]
     last = truth.frames[:, CONTEXT - 1 : CONTEXT].expand_as(future)
     blank = {"parameters": None, "CPU s": None, "steps": None}

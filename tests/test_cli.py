@@ -16,6 +16,7 @@ import yaml
 from reading import frames_of, opened
 
 from worldmodel.cli import COMMANDS, main
+from worldmodel.commands.data import COMMANDS as DATA_COMMANDS
 from worldmodel.commands.demo import DemoConfig
 from worldmodel.commands.evaluate import EvaluateConfig
 from worldmodel.commands.options import CONFIGS, parse
@@ -157,12 +158,17 @@ def test_no_command_is_an_error_that_shows_the_commands(capsys: pytest.CaptureFi
     assert all(command in out for command in COMMANDS)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+WITH_OPTIONS = [name for name in COMMANDS if name != "data"] + [
+    f"data {name}" for name in DATA_COMMANDS
+]
+
+
+@pytest.mark.parametrize("command", WITH_OPTIONS)
 def test_every_command_explains_its_options(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as done:
-        main([command, "--help"])
+        main([*command.split(), "--help"])
     assert done.value.code == 0
     assert "--config" in capsys.readouterr().out
 
@@ -196,7 +202,7 @@ def test_a_flag_needs_no_value(given: list[str]) -> None:
 def test_an_unknown_command(refused: Refused) -> None:
     refused(
         ["trian"],
-        "'trian' is unknown; available: collect, train, evaluate, plan, import, models, demo",
+        "'trian' is unknown; available: collect, data, train, evaluate, plan, import, models, demo",
     )
 
 
@@ -236,6 +242,12 @@ def test_an_unknown_command(refused: Refused) -> None:
         ("models", "--lenght=3", ["did you mean length?"]),
         ("import", "--architecture=PredNet", ["'PredNet' is unknown; available: ", "PredRNN"]),
         ("import", "--file=nowhere.pth", ["nowhere.pth: no such file"]),
+        ("data inspect", "--formt=x", ["--formt", "did you mean format?"]),
+        ("data inspect", "--format=robnet", ["'robnet' is unknown; did you mean robonet?"]),
+        ("data inspect", "--recordings=0", ["recordings: expected at least 1, got 0"]),
+        ("data validate", "--workers=-1", ["workers: expected at least 0, got -1"]),
+        ("data convert", "--to=hdf5", ["to: expected one of ['robonet', 'lerobot', 'minari']"]),
+        ("data convert", "--path=nowhere", ["nowhere: expected a folder or a file"]),
         ("import", "--context=20", ["context: expected 1 to 19 frames of a clip of 20, got 20"]),
         ("train", "--config=nowhere.yaml", ["nowhere.yaml", "available:", "tabletop-predrnn"]),
         ("plan", "--config=tabletop-throw", ["tabletop-throw", "available:", "tabletop-reach"]),
@@ -253,6 +265,9 @@ def test_a_wrong_option(
         "plan": plan(output, "--pretrained=none"),
         "demo": ["demo", f"--output={output}"],
         "models": ["models"],
+        "data inspect": ["data", "inspect", str(tmp_path)],
+        "data validate": ["data", "validate", str(tmp_path)],
+        "data convert": ["data", "convert", str(tmp_path), str(output), "--to=robonet"],
         "import": ["import", "none.pth", "--architecture=PredRNN", f"--output={output}"],
     }[command]
     refused([*whole, option], *words)
@@ -414,7 +429,10 @@ def test_all_architectures_are_listed_with_what_they_cost(
 # --- Output folders
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "models"])
+WITHOUT_OUTPUT = ("models", "data validate")
+
+
+@pytest.mark.parametrize("command", [name for name in WITH_OPTIONS if name not in WITHOUT_OUTPUT])
 def test_a_file_is_no_output_folder(
     refused: Refused, logs: Path, checkpoint: Path, tmp_path: Path, command: str
 ) -> None:
@@ -427,6 +445,8 @@ def test_a_file_is_no_output_folder(
         "plan": plan(file, f"--checkpoint={checkpoint}"),
         "demo": ["demo", f"--output={file}"],
         "import": ["import", "weights.pth", "--architecture=PredRNN", f"--output={file}"],
+        "data inspect": ["data", "inspect", str(logs), f"--sheet={file / 'sheet.png'}"],
+        "data convert": ["data", "convert", str(logs), str(file), "--to=robonet"],
     }[command]
     refused(arguments, f"output: expected a folder to write to, {file} is not one")
 

@@ -10,6 +10,7 @@ from worldmodel.errors import InputError
 
 COMMANDS = {
     "collect": "record seeded exploration in the tabletop laboratories as RoboNet HDF5",
+    "data": "inspect, validate or convert recordings of any known format",
     "train": "train a world model on robot logs",
     "evaluate": "score a world model's predictions on held-out recordings",
     "plan": "plan in a tabletop task, beside an oracle, random and no actions",

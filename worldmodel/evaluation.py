@@ -94,11 +94,10 @@ def evaluate(
         clips += len(truth)
         frames = valid.sum(0).cpu() + (frames if len(frames) else 0)
         for predictor, prediction in _predictions(model, clip, exchanged, context):
-            if clip.missing is not None:
-                prediction = torch.where(clip.missing[:, context:], truth, prediction)
+            guess = _where_measured(prediction, truth, clip, context)
             row = sums.setdefault(predictor, {})
             for name, metric in metrics.items():
-                values = metric(prediction, truth).masked_fill(~valid, 0.0)
+                values = metric(guess, truth).masked_fill(~valid, 0.0)
                 row[name] = row.get(name, 0.0) + values.double().sum(0).cpu()
     if not clips or not frames.all():
         raise InputError(
@@ -139,6 +138,13 @@ def _predictions(
         yield "exchanged actions", predict(model, _acting(clip, exchanged), context)
     last = clip.frames[:, context - 1 : context]
     yield "copy last frame", last.expand_as(clip.frames[:, context:])
+
+
+def _where_measured(prediction: Tensor, truth: Tensor, clip: Clip, context: int) -> Tensor:
+    """The prediction, with the truth where nothing was measured."""
+    if clip.missing is None:
+        return prediction
+    return torch.where(clip.missing[:, context:], truth, prediction)
 
 
 def _acting(clip: Clip, actions: Tensor) -> Clip:

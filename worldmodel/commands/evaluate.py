@@ -41,6 +41,8 @@ class EvaluateConfig:
         pretrained: Name of a checkpoint that ships with the package.
         split: The training run's `split.json`; without it the split is made anew by the same rule.
         part: Which part of the recordings to score.
+        hop: Recorded frames between the starts of neighbouring clips; if left out, so many that
+            clips share no frame.
         strips: Pictures of predictions to draw.
     """
 
@@ -50,10 +52,12 @@ class EvaluateConfig:
     pretrained: str | None = None
     split: str | None = None
     part: Part = "test"
+    hop: int | None = None
     strips: int = 4
 
     def __post_init__(self) -> None:
         check_at_least(0, self, "strips")
+        check_at_least(1, self, *(["hop"] if self.hop is not None else []))
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -84,7 +88,7 @@ def evaluate_to_folder(config: EvaluateConfig) -> Evaluation:
     source = open_data(data)
     checkpoint.check_actions(source.action_names)
     split = load_split(config.split) if config.split else split_data(source, data)
-    clips = held_out(source, split, config.part, data)
+    clips = held_out(source, split, config.part, data, hop=config.hop)
     evaluation = evaluate(checkpoint.model, clips, data.context)
     output.mkdir(parents=True, exist_ok=True)
     evaluation.save(output / RECORD)

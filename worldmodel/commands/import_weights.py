@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
-from worldmodel.commands.options import check_output, parse
+from worldmodel.commands.options import check_output, parse, with_leading
 from worldmodel.cost import parameter_count
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.model import WorldModel
@@ -64,7 +64,7 @@ def run(arguments: Sequence[str]) -> None:
     Raises:
         InputError: The file cannot be read or does not fit, or the folder is taken.
     """
-    config = parse(ImportConfig, "import", _with_file(arguments))
+    config = parse(ImportConfig, "import", with_leading(arguments, "file"))
     check_output(Path(config.output))
     if Path(config.output).exists():
         raise InputError(f"output: {config.output} is there already; choose another folder")
@@ -75,13 +75,6 @@ def run(arguments: Sequence[str]) -> None:
     millions = parameter_count(model) / 1e6
     frames = "frames {} x {} x {}".format(*model.frame_shape)
     print(f"{config.output}: {frames}, {millions:.2f}M parameters, {model.config}")
-
-
-def _with_file(arguments: Sequence[str]) -> list[str]:
-    """Let the file come first, without its option's name."""
-    if arguments and not arguments[0].startswith("-"):
-        return ["--file", *arguments]
-    return list(arguments)
 
 
 def _card(config: ImportConfig, model: WorldModel) -> ModelCard:

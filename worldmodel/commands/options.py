@@ -76,6 +76,15 @@ def parse(kind: type[Config], command: str, arguments: Sequence[str]) -> Config:
     return kind(**{name: values[name] for name in given})
 
 
+def with_leading(arguments: Sequence[str], *names: str) -> list[str]:
+    """Let the values of some options come first, without their names."""
+    leading = 0
+    while leading < min(len(names), len(arguments)) and not arguments[leading].startswith("-"):
+        leading += 1
+    given = zip(names, arguments[:leading], strict=False)
+    return [*(f"--{name}={value}" for name, value in given), *arguments[leading:]]
+
+
 def check_output(folder: Path) -> None:
     """Refuse a folder that cannot be made or written.
 

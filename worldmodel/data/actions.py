@@ -25,6 +25,7 @@ def strided_actions(actions: np.ndarray, names: Sequence[str], stride: int) -> n
     Returns:
         Shape (n // stride, A); a remainder is dropped.
     """
-    groups = actions[: len(actions) // stride * stride].reshape(-1, stride, len(names))
+    count = len(actions) // stride
+    groups = actions[: count * stride].reshape(count, stride, len(names))
     delta = np.array([is_delta(name) for name in names], bool)
     return np.where(delta, groups.sum(axis=1), groups[:, -1])

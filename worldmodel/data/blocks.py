@@ -16,7 +16,7 @@ from torch.nn.functional import interpolate
 from worldmodel.data.folder import cache_folder
 from worldmodel.data.recent import RecentArrays
 from worldmodel.data.source import EpisodeSource
-from worldmodel.data.view import Frames
+from worldmodel.data.view import Frames, View
 
 Color = Literal["recorded", "rgb", "gray"]
 Fit = Literal["squash", "crop"]
@@ -140,7 +140,9 @@ class FrameBlocks:
         memory: int,
         disk: int = 0,
     ) -> None:
-        self._source, self._size, self._fit, self._color = source, size, fit, color
+        self._source, self._size = source, size
+        self._fit: Fit = fit
+        self._color: Color = color
         self._memory = RecentArrays(memory)
         self._names = [_name(source, index) for index in range(len(source))] if disk else []
         self._disk = FrameStore(f"{source.origin} {size} {fit} {color}", disk, self._names)
@@ -188,12 +190,8 @@ class FrameBlocks:
 
     def _decoded(self, index: int, steps: range) -> np.ndarray:
         """Frames from the source, resized a few at a time."""
-        view = self._source.views[index]
-        few = max(1, DECODED_BYTES // (view.height * view.width * view.channels))
-        pieces = (steps[start : start + few] for start in range(0, len(steps), few))
-        return np.concatenate(
-            [self._resized(self._source.frames(index, piece)) for piece in pieces]
-        )
+        own = pieces(self._source.views[index], steps)
+        return np.concatenate([self._resized(self._source.frames(index, few)) for few in own])
 
     def _resized(self, frames: Frames) -> np.ndarray:
         pixels = resized(colored(frames.pixels, self._color), self._size, self._fit)
@@ -209,6 +207,13 @@ def _name(source: EpisodeSource, index: int) -> str:
     view = source.views[index]
     episode = f"{view.name} {view.camera} {source.version(index)}"
     return hashlib.sha256(episode.encode()).hexdigest()[:24]
+
+
+def pieces(view: View, steps: range | None = None) -> list[range]:
+    """Steps of an episode, all if left out, in stretches that fit into memory at full size."""
+    steps = range(view.length) if steps is None else steps
+    few = max(1, DECODED_BYTES // (view.height * view.width * view.channels))
+    return [steps[start : start + few] for start in range(0, len(steps), few)]
 
 
 def resized(frames: np.ndarray, size: tuple[int, int], fit: Fit) -> np.ndarray:

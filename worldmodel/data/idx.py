@@ -12,6 +12,7 @@ import numpy as np
 from worldmodel.errors import InputError
 
 _UNSIGNED_BYTES = 0x08
+_MOST_AXES = 32
 
 
 def read_idx(path: Path | str) -> np.ndarray:
@@ -30,7 +31,12 @@ def read_idx(path: Path | str) -> np.ndarray:
             content = gzip.decompress(content)
         except (EOFError, OSError, zlib.error) as error:
             raise InputError(f"{path}: damaged gzip file ({error})") from error
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] != _UNSIGNED_BYTES:
+    if (
+        len(content) < 4
+        or content[:2] != b"\0\0"
+        or content[2] != _UNSIGNED_BYTES
+        or content[3] > _MOST_AXES
+    ):
         raise InputError(f"{path}: expected an IDX file of unsigned bytes, got {content[:4]!r}")
     head = 4 + 4 * content[3]
     sides = content[4:head].ljust(head - 4, b"\xff")

@@ -178,5 +178,5 @@ def _row(unit: str, stamp: str, finding: View | Flaw | None) -> dict[str, Any]:
 def _finding(row: dict[str, Any], reason: str | None) -> View | Flaw:
     if reason is not None:
         return Flaw(row["file"], row["name"], reason)
-    values = {key: tuple(v) if isinstance(v, list) else v for key, v in row.items()}
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
     return View(**(values | {"place": json.loads(row["place"])}))

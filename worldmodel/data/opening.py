@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -16,6 +16,8 @@ from worldmodel.data.reader import Reader
 from worldmodel.data.source import EpisodeSource, LogSource, MixedSource
 from worldmodel.data.view import Flaw, View
 from worldmodel.errors import InputError
+
+Camera = int | str | list[int | str]
 
 _log = logging.getLogger(__name__)
 
@@ -58,13 +60,13 @@ def find_reader(folder: Folder, format: str | None = None) -> Reader:
     )
 
 
-def look_through(location: str, format: str | None = None, camera: int | str = "all") -> Opened:
+def look_through(location: str, format: str | None = None, camera: Camera = "all") -> Opened:
     """Find out what is in a folder, from its index or by a scan.
 
     Args:
         location: Path or URL.
         format: Name in `FORMATS`; found out if left out.
-        camera: Number or name of the camera; "all" for every camera.
+        camera: Number or name of the camera, or a list of them; "all" for every camera.
 
     Raises:
         InputError: There is nothing to read.
@@ -83,7 +85,7 @@ def look_through(location: str, format: str | None = None, camera: int | str = "
 def open_source(
     locations: Sequence[str],
     format: str | None = None,
-    camera: int | str = 0,
+    camera: Camera = 0,
     strict: bool = False,
     action_width: int | None = None,
 ) -> EpisodeSource:
@@ -94,7 +96,8 @@ def open_source(
     Args:
         locations: Paths or URLs.
         format: Name in `FORMATS`, of all of them; found out if left out.
-        camera: Number or name of the camera; "all" for one episode per recording and camera.
+        camera: Number or name of the camera, or a list of them, or "all"; there is one episode per
+            recording and camera.
         strict: Refuse data sets in which something is damaged.
         action_width: Number of actions to zero-pad or cut all to; recordings whose actions differ
             from most are damaged if left out.
@@ -107,7 +110,7 @@ def open_source(
     for location in locations:
         found = look_through(location, format, camera)
         if action_width is None:
-            found = _of_most_actions(found)
+            found = of_most_actions(found)
         _tell(location, found, strict)
         opened[_unused(found.reader.folder.name, opened)] = found
     names = None if action_width is None else _common_names(opened.values(), action_width)
@@ -121,13 +124,16 @@ def open_source(
 def _named(format: str) -> type[Reader]:
     if format not in FORMATS:
         close = get_close_matches(format, FORMATS, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise InputError(f"format {format!r} is unknown{hint} Known formats: {', '.join(FORMATS)}")
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise InputError(f"format {format!r} is unknown; {hint}available: {', '.join(FORMATS)}")
     return FORMATS[format]
 
 
-def _of_camera(views: Sequence[View], camera: int | str) -> tuple[list[int], list[Flaw]]:
-    """Indices of the views of a camera, and the recordings that lack it."""
+def _of_camera(views: Sequence[View], camera: Camera) -> tuple[list[int], list[Flaw]]:
+    """Indices of the views of some cameras, and the recordings that lack them."""
+    if camera == "all":
+        return list(range(len(views))), []
+    choices = camera if isinstance(camera, list) else [camera]
     recordings: dict[str, list[int]] = {}
     for index, view in enumerate(views):
         recordings.setdefault(view.name, []).append(index)
@@ -135,21 +141,23 @@ def _of_camera(views: Sequence[View], camera: int | str) -> tuple[list[int], lis
     lacking = []
     for name, indices in recordings.items():
         cameras = [views[index].camera for index in indices]
-        wanted = [i for i, own in zip(indices, cameras, strict=True) if own == camera]
-        if camera == "all":
-            wanted = indices
-        elif isinstance(camera, int):
-            wanted = indices[camera : camera + 1] if camera >= 0 else []
-        if not wanted:
-            available = ", ".join(cameras)
-            reason = f"no camera {camera} among its {len(cameras)}: {available}"
+        for wanted in choices:
+            number = wanted if isinstance(wanted, int) else _place(wanted, cameras)
+            if 0 <= number < len(indices):
+                chosen.append(indices[number])
+                continue
+            reason = f"no camera {wanted} among its {len(cameras)}: {', '.join(cameras)}"
             lacking.append(Flaw(views[indices[0]].file, name, reason))
-        chosen += wanted
     return chosen, lacking
 
 
-def _of_most_actions(opened: Opened) -> Opened:
-    """Without the recordings whose actions are not those of most."""
+def _place(camera: str, cameras: Sequence[str]) -> int:
+    """Of a camera among a recording's; -1 if it is not there."""
+    return cameras.index(camera) if camera in cameras else -1
+
+
+def of_most_actions(opened: Opened) -> Opened:
+    """Without the recordings whose actions are not those of most; they become flaws."""
     if not opened.views:
         return opened
     usual = Counter(view.action_names for view in opened.views).most_common(1)[0][0]
@@ -185,7 +193,7 @@ def _tell(location: str, opened: Opened, strict: bool) -> None:
     _log.warning("%s: %s\ngoing on with the other %d recordings", location, told, recordings)
 
 
-def _common_names(opened: Iterator[Opened] | Sequence[Opened], width: int) -> tuple[str, ...]:
+def _common_names(opened: Iterable[Opened], width: int) -> tuple[str, ...]:
     """Names for actions of a width: those of the view that has most, then of padding."""
     known = (
         (*view.action_names, *view.inferred_actions)[:width]
@@ -196,7 +204,7 @@ def _common_names(opened: Iterator[Opened] | Sequence[Opened], width: int) -> tu
     return (*longest, *(f"padding_{number}" for number in range(len(longest), width)))
 
 
-def _unused(name: str, taken: Sequence[str] | dict[str, Opened]) -> str:
+def _unused(name: str, taken: Container[str]) -> str:
     """The name, numbered if several data sets have it."""
     number, candidate = 1, name
     while candidate in taken:

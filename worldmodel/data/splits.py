@@ -153,8 +153,7 @@ def split_by_domain(
         raise InputError(
             f"split by domain: there is no domain {unknown[0]}; available: {', '.join(available)}"
         )
-    parts = {view.name: _part_of(view.domain, validation, test) for view in views}
-    return _of_parts(parts)
+    return _of_parts({view.name: _part_of(view.domain, validation, test) for view in views})
 
 
 def split_as_published(views: Sequence[View], validation: float = 0.1, test: float = 0.1) -> Split:

@@ -18,6 +18,7 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from worldmodel.errors import InputError
@@ -95,9 +96,10 @@ class Video:
                 f"got {wanted[0]} to {wanted[-1]}"
             )
         needed, found = set(wanted), {}
+        converter = VideoReformatter()  # one for all frames: making one takes longer than using it
         for number, frame in self._decoded(wanted[0]):
             if number in needed:
-                found[number] = self._pixels(number, frame)
+                found[number] = self._pixels(number, frame, converter)
             if number >= wanted[-1]:
                 break
         if missing := sorted(needed.difference(found)):
@@ -127,7 +129,7 @@ class Video:
             if frame.pts is not None:
                 yield int(np.searchsorted(self._stamps, frame.pts)), frame
 
-    def _pixels(self, number: int, frame: av.VideoFrame) -> np.ndarray:
+    def _pixels(self, number: int, frame: av.VideoFrame, converter: VideoReformatter) -> np.ndarray:
         if frame.is_corrupt:
             raise InputError(f"{self.origin}: frame {number} is damaged")
         if (frame.height, frame.width) != (self.height, self.width):
@@ -135,7 +137,7 @@ class Video:
                 f"{self.origin}: expected frames of {self.height}x{self.width}, "
                 f"got {frame.height}x{frame.width} at frame {number}"
             )
-        return frame.to_ndarray(format="rgb24")
+        return converter.reformat(frame, format="rgb24").to_ndarray()
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:

@@ -13,7 +13,7 @@ from worldmodel.clip import Clip
 from worldmodel.data.generators.generator import Generator
 from worldmodel.data.generators.source import GeneratedSource
 from worldmodel.data.loading import ClipLoader, training_loader, validation_loader
-from worldmodel.data.opening import open_source
+from worldmodel.data.opening import Camera, open_source
 from worldmodel.data.source import EpisodeSource
 from worldmodel.data.splits import (
     Split,
@@ -28,7 +28,6 @@ from worldmodel.data.windows import Windows, WindowShape
 from worldmodel.errors import InputError, check_at_least, check_one_of
 from worldmodel.rollout import check_context
 
-
 SplitRule = Literal["auto", "published", "name", "time", "domain"]
 
 
@@ -41,7 +40,7 @@ class DataConfig:
         path: Folder, file or URL of recordings; or a list of them.
         generator: Makes clips of moving objects instead of reading recordings.
         format: Name of the recordings' format; found out if left out.
-        camera: Number or name of the camera, or "all".
+        camera: Number or name of the camera, or a list of them, or "all".
         action_width: Number of actions to zero-pad or cut all recordings' to; None leaves them and
             skips recordings whose actions differ from most.
         weights: How often clips are drawn from each path, relative to the others; as often as it
@@ -55,7 +54,7 @@ class DataConfig:
             of published, time (for series such as radar) and name.
         validation: Fraction of the recordings to validate on.
         test: Fraction of the recordings to keep away from training and validation.
-        test_list: Text file with the names of the test recordings, one per line, instead of `split`.
+        test_list: Text file with names of test recordings, one per line, instead of `split`.
         validation_domains: Domains to validate on, if split by domain.
         test_domains: Domains to test on, if split by domain.
         workers: Processes that read; 0 reads in the training process.
@@ -71,7 +70,7 @@ class DataConfig:
     path: str | list[str] | None = None
     generator: Generator | None = None
     format: str | None = None
-    camera: int | str = 0
+    camera: Camera = 0
     action_width: int | None = None
     weights: list[float] | None = None
     strict: bool = False
@@ -149,14 +148,22 @@ def split_data(source: EpisodeSource, data: DataConfig) -> Split:
 
 
 def held_out(
-    source: EpisodeSource, split: Split, part: Part, data: DataConfig, rank: int = 0, ranks: int = 1
+    source: EpisodeSource,
+    split: Split,
+    part: Part,
+    data: DataConfig,
+    rank: int = 0,
+    ranks: int = 1,
+    hop: int | None = None,
 ) -> ClipLoader:
-    """Windows of a part's recordings that share no frame, each once, in order.
+    """Windows of a part's recordings, each once, in order.
+
+    They start `hop` recorded frames apart; if left out, so far that they share no frame.
 
     Raises:
         InputError: The part has no recording that is long enough, or fewer clips than ranks.
     """
-    windows = part_windows(source, split, part, data, hop=data.window.span)
+    windows = part_windows(source, split, part, data, hop=hop or data.window.span)
     if len(windows) < ranks:
         raise InputError(
             f"{part} part of the recordings: expected clips for {ranks} devices, got {len(windows)}"

@@ -7,19 +7,57 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 
+from worldmodel.data.view import Flaw
 from worldmodel.errors import InputError
 
 SEASONS = ("winter", "spring", "summer", "autumn")
 """Meteorological seasons of the northern hemisphere; winter begins in December."""
 
 _SMALLEST, _LARGEST = 0.5, 1.5
+
+
+class Stretch(NamedTuple):
+    """Files that follow each other at the usual interval.
+
+    Attributes:
+        start: Time of the first.
+        interval: The usual one of the series.
+        files: At least two, in order of time.
+    """
+
+    start: float
+    interval: float
+    files: tuple[str, ...]
+
+
+def stretches(times: Mapping[str, float]) -> Iterator[Stretch | Flaw]:
+    """Split a series of files, one per picture, where it has a gap.
+
+    Args:
+        times: Of each file; finite.
+
+    Returns:
+        Flaws are the files whose time another file has, and those that stand alone.
+    """
+    series: dict[float, str] = {}
+    for file, time in sorted(times.items()):
+        if series.setdefault(time, file) != file:
+            yield Flaw(file, "", "another file holds the picture of the same time")
+    rising = sorted(series)
+    for event in events(rising):
+        files = [series[rising[index]] for index in event]
+        if len(files) > 1:
+            yield Stretch(rising[event.start], interval(rising), tuple(files))
+        else:
+            yield Flaw(files[0], "", "no picture one interval before it or after it")
 
 
 def events(times: Sequence[float]) -> list[range]:
@@ -39,7 +77,7 @@ def events(times: Sequence[float]) -> list[range]:
     steps = _steps(times) / (interval(times) or 1.0)
     breaks = np.flatnonzero((steps > _LARGEST) | (steps < _SMALLEST)) + 1
     bounds = [0, *breaks.tolist(), len(times)]
-    return [range(*pair) for pair in pairwise(bounds) if pair[0] < pair[1]]
+    return [range(first, end) for first, end in pairwise(bounds) if first < end]
 
 
 def interval(times: Sequence[float]) -> float:

@@ -44,7 +44,15 @@ _BAD_HEADER = (
     MemoryError,
     OverflowError,
 )
-_BAD_ARCHIVE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, OSError)
+_BAD_ARCHIVE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    EOFError,
+    OSError,
+)
 
 
 @final
@@ -109,9 +117,7 @@ class NpzArray:
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise InputError(f"{self._name}: expected a stored or deflated array")
         if self._size > holds or self._start + self._stored > self._path.stat().st_size:
-            raise InputError(
-                f"{self._name}: declares {self._size} bytes and stores {self._stored}"
-            )
+            raise InputError(f"{self._name}: declares {self._size} bytes and stores {self._stored}")
         if self.dtype.hasobject:
             return
         if not self.shape or fortran or min(self.shape) < 0 or self._size != declared:
@@ -135,7 +141,7 @@ class NpzArray:
             return file.read(count)
 
     def _inflated(self, first: int, count: int) -> bytes:
-        position = max(mark for mark in self._marks if mark <= first)
+        position = max(mark for mark in tuple(self._marks) if mark <= first)
         place, state = self._marks[position]
         state, marked, found = state.copy(), position, bytearray()
         with open(self._path, "rb") as file:
@@ -165,7 +171,7 @@ def _opened(path: Path, origin: str) -> Iterator[zipfile.ZipFile]:
             yield archive
     except InputError:
         raise
-    except (*_BAD_ARCHIVE, zlib.error) as error:
+    except _BAD_ARCHIVE as error:
         raise InputError(f"{origin}: no readable npz file ({error})") from error
 
 
@@ -174,9 +180,7 @@ def _member(archive: zipfile.ZipFile, key: str, origin: str) -> zipfile.ZipInfo:
         return archive.getinfo(f"{key}.npy")
     except KeyError as error:
         names = ", ".join(name.removesuffix(".npy") for name in archive.namelist()[:20])
-        raise InputError(
-            f"{origin}: no array '{key}'; available: {names or 'nothing'}"
-        ) from error
+        raise InputError(f"{origin}: no array '{key}'; available: {names or 'nothing'}") from error
 
 
 def _header(file: IO[bytes], origin: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

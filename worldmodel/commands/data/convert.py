@@ -1,0 +1,161 @@
+"""`worldmodel data convert`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal, final
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from worldmodel.commands.options import check_output, parse, with_leading
+from worldmodel.data.blocks import colored, pieces
+from worldmodel.data.flaws import summary
+from worldmodel.data.formats.lerobot_writer import LeRobotWriter
+from worldmodel.data.formats.minari_writer import MinariWriter
+from worldmodel.data.formats.robonet_writer import RoboNetWriter
+from worldmodel.data.opening import look_through, of_most_actions
+from worldmodel.data.source import EpisodeSource, LogSource
+from worldmodel.data.view import Flaw, Signals
+from worldmodel.data.writer import Film, Recording, Writer
+from worldmodel.errors import InputError, check_one_of
+
+Target = Literal["robonet", "lerobot", "minari"]
+
+WRITERS: dict[Target, type[Writer]] = {
+    "robonet": RoboNetWriter,
+    "lerobot": LeRobotWriter,
+    "minari": MinariWriter,
+}
+
+MARK = ".conversion.json"
+"""Says in the output folder what is being written there, until it is complete."""
+
+_log = logging.getLogger(__name__)
+
+
+@final
+@dataclass(frozen=True)
+class ConvertConfig:
+    """Write recordings in another format.
+
+    Attributes:
+        path: Folder, file or URL of recordings.
+        out: Folder to write to: new, or that of the same conversion, which then goes on.
+        to: Format to write.
+        format: Name of the recordings' format; found out if left out.
+        strict: Refuse recordings that are damaged or missing instead of going on without them.
+    """
+
+    path: str
+    out: str
+    to: Target
+    format: str | None = None
+    strict: bool = False
+
+    def __post_init__(self) -> None:
+        check_one_of(self, "to", Target)
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Convert with all cameras, and say what was left out.
+
+    Raises:
+        InputError: There is nothing to read, the folder is taken, or something is damaged and
+            `strict` was asked for.
+    """
+    config = parse(ConvertConfig, "data convert", with_leading(arguments, "path", "out"))
+    out = Path(config.out)
+    check_output(out)
+    found = of_most_actions(look_through(config.path, config.format))
+    if found.flaws and (config.strict or not found.views):
+        raise InputError(f"{config.path}: cannot be used\n{summary(found.flaws)}")
+    _claim(out, config)
+    source = LogSource(found.reader, found.views, found.versions)
+    damaged = list(_written(source, WRITERS[config.to](out), config.strict))
+    (out / MARK).unlink()
+    recordings = len({view.name for view in source.views}) - len(damaged)
+    print(f"{out}: {recordings} recordings written as {WRITERS[config.to].title}")
+    if left := [*found.flaws, *damaged]:
+        print(f"{len(left)} recordings or files left out\n{summary(left)}")
+
+
+def _claim(out: Path, config: ConvertConfig) -> None:
+    """Mark the folder, unless it holds something else.
+
+    Raises:
+        InputError: It does.
+    """
+    mark = out / MARK
+    described = json.dumps({"path": str(config.path), "to": config.to, "format": config.format})
+    if mark.is_file() and mark.read_text() == described:
+        return
+    if out.exists() and any(out.iterdir()):
+        raise InputError(f"out: {out} holds something else; choose another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    mark.write_text(described)
+
+
+def _written(source: EpisodeSource, writer: Writer, strict: bool) -> Iterator[Flaw]:
+    """Write all recordings; yield those that turned out to be damaged."""
+    by_name: dict[str, list[int]] = {}
+    for index, view in enumerate(source.views):
+        by_name.setdefault(view.name, []).append(index)
+    with writer:
+        for name, indices in track(
+            by_name.items(),
+            "converting",
+            console=Console(stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        ):
+            try:
+                writer.add(_recording(source, indices))
+            except DamagedFrameError as error:
+                if strict:
+                    raise
+                yield Flaw(source.views[indices[0]].file, name, str(error))
+
+
+class DamagedFrameError(InputError):
+    """A frame could not be read while its recording was written."""
+
+
+def _recording(source: EpisodeSource, indices: Sequence[int]) -> Recording:
+    """A recording with all its cameras, as long as the shortest of them."""
+    views = [source.views[index] for index in indices]
+    length = min(view.length for view in views)
+    signals, view = source.signals(indices[0]), views[0]
+    return Recording(
+        name=view.name,
+        films={
+            own.camera or "camera": Film(
+                own.height, own.width, partial(_frames, source, index, length)
+            )
+            for index, own in zip(indices, views, strict=True)
+        },
+        signals=Signals(signals.actions[: length - 1], signals.states[:length]),
+        action_names=view.action_names,
+        action_units=view.action_units,
+        state_names=view.state_names,
+        fps=view.fps,
+        domain=view.domain,
+        task=view.task,
+    )
+
+
+def _frames(source: EpisodeSource, index: int, length: int) -> Iterator[np.ndarray]:
+    """RGB frames, one by one."""
+    for steps in pieces(source.views[index], range(length)):
+        try:
+            frames = source.frames(index, steps).pixels
+        except InputError as error:
+            raise DamagedFrameError(str(error)) from error
+        yield from colored(frames, "rgb")

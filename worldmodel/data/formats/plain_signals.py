@@ -1,0 +1,75 @@
+"""Actions and states of formats that say little about them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from worldmodel.data.formats.npz_rows import NpzArray
+from worldmodel.errors import InputError
+
+MOST_DIMENSIONS = 4096
+"""Of actions or states; what declares more is damaged."""
+
+
+def read_matrix(array: NpzArray, steps: range, what: str) -> np.ndarray:
+    """Some rows of an array in an npz file; see `matrix`.
+
+    Raises:
+        InputError: It is no such array, or very wide.
+    """
+    width = array.shape[1] if len(array.shape) == 2 else len(array.shape)
+    if len(array.shape) not in (1, 2) or not 0 < width <= MOST_DIMENSIONS or array.dtype.hasobject:
+        raise InputError(
+            f"expected {what} to be numbers (n, D) of at most {MOST_DIMENSIONS} dimensions, "
+            f"got {array.dtype} {array.shape}"
+        )
+    return matrix(array.rows(steps), what)
+
+
+def matrix(values: np.ndarray, what: str) -> np.ndarray:
+    """Numbers of each step, finite, float32 or float64 as recorded; of whole numbers, float64.
+
+    Args:
+        values: Shape (n, D), or (n,) for D = 1.
+        what: What to call them in an error.
+
+    Returns:
+        Shape (n, D).
+
+    Raises:
+        InputError: They are no numbers, have another shape, or hold NaN or infinity.
+    """
+    if values.ndim not in (1, 2) or values.dtype.kind not in "iufb":
+        raise InputError(f"expected {what} to be numbers (n, D), got {values.dtype} {values.shape}")
+    single = values.dtype.kind == "f" and values.dtype.itemsize <= 4
+    with np.errstate(over="ignore"):
+        floats = values.astype(np.float32 if single else np.float64)
+    floats = floats.reshape(len(floats), -1) if floats.size else floats.reshape(len(floats), 0)
+    bad = np.flatnonzero(~np.isfinite(floats).all(axis=1))
+    if len(bad):
+        raise InputError(
+            f"{what} hold NaN or infinity at {len(bad)} of {len(floats)} steps, "
+            f"first at step {bad[0]}"
+        )
+    return floats
+
+
+def check_actions(count: int, length: int) -> None:
+    """Refuse a number of actions that does not fit.
+
+    Args:
+        count: Of actions.
+        length: Of frames, T.
+
+    Raises:
+        InputError: There is not one action per frame, or one between each two frames.
+    """
+    if count not in (length - 1, length):
+        raise InputError(
+            f"expected {length - 1} or {length} actions for {length} frames, got {count}"
+        )
+
+
+def numbered(word: str, width: int) -> tuple[str, ...]:
+    """Names of dimensions that have none: `word_0` and so on."""
+    return tuple(f"{word}_{number}" for number in range(width))

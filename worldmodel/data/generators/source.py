@@ -1,0 +1,49 @@
+"""Generated clips as episodes."""
+
+from __future__ import annotations
+
+from typing import final
+
+from worldmodel.data.generators.generator import Generator
+from worldmodel.data.source import EpisodeSource
+from worldmodel.data.view import Frames, Signals, View, no_signals
+
+
+@final
+class GeneratedSource(EpisodeSource):
+    """The clips of a generator, each made when it is read.
+
+    Args:
+        generator: What makes them.
+    """
+
+    def __init__(self, generator: Generator) -> None:
+        self._generator = generator
+        height, width, channels = generator.frame_shape
+        self.views = tuple(
+            View(
+                name=f"{index:07}",
+                camera="",
+                file="",
+                length=generator.length,
+                height=height,
+                width=width,
+                channels=channels,
+                domain=generator.domain(index),
+            )
+            for index in range(generator.clips)
+        )
+        self.sets, self.scales, self.timed = (len(self.views),), (None,), False
+        self.origin = repr(generator)
+
+    def frames(self, index: int, steps: range) -> Frames:
+        """Make a clip and take some of its frames."""
+        return Frames(self._generator.clip(index).frames[steps.start : steps.stop])
+
+    def signals(self, index: int) -> Signals:
+        """Nothing acts."""
+        return no_signals(self.views[index].length)
+
+    def version(self, index: int) -> str:
+        """The same for all that is made alike."""
+        return ""

@@ -1,0 +1,88 @@
+"""Recordings at a glance: frames of every camera, and the actions under them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from worldmodel.errors import InputError
+
+_DPI = 100
+_WIDTH = 14.0
+_PLOT_HEIGHT = 1.5
+
+
+class Filmed(NamedTuple):
+    """One recording on a contact sheet.
+
+    Attributes:
+        name: Of the recording.
+        frames: By camera, some RGB frames of one height each, uint8 (n, H, W, 3).
+        steps: Number of each of these frames, rising. Shape (n,).
+        actions: Shape (T-1, A); A = 0 without actions.
+        action_names: Length A.
+    """
+
+    name: str
+    frames: Mapping[str, np.ndarray]
+    steps: np.ndarray
+    actions: np.ndarray
+    action_names: Sequence[str]
+
+
+def contact_sheet(recordings: Sequence[Filmed]) -> np.ndarray:
+    """Draw recordings one below the other.
+
+    Returns:
+        One picture, uint8. Shape (H', W', 3).
+
+    Raises:
+        InputError: There is no recording.
+    """
+    if not recordings:
+        raise InputError("contact sheet: expected at least one recording, got none")
+    heights = [height for recording in recordings for height in _heights(recording)]
+    figure = Figure(figsize=(_WIDTH, sum(heights)), dpi=_DPI, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    axes = iter(np.atleast_1d(figure.subplots(len(heights), 1, height_ratios=heights)))
+    for recording in recordings:
+        films = [next(axes) for _ in recording.frames]
+        for film, (camera, frames) in zip(films, recording.frames.items(), strict=True):
+            film.imshow(np.concatenate(list(frames), axis=1), aspect="equal")
+            film.set_yticks([])
+            film.set_ylabel(camera, fontsize=8)
+            places = frames.shape[2] * (np.arange(len(frames)) + 0.5)
+            film.set_xticks(places, recording.steps, fontsize=7)
+            film.tick_params(labelbottom=film is films[-1], bottom=False)
+        films[0].set_title(recording.name, fontsize=9, loc="left")
+        if recording.action_names:
+            _draw_actions(next(axes), recording)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _heights(recording: Filmed) -> list[float]:
+    """Of the rows of a recording, in inches."""
+    films = [
+        0.15 + (_WIDTH - 1) * frames.shape[1] / (len(frames) * frames.shape[2])
+        for frames in recording.frames.values()
+    ]
+    return [*films, _PLOT_HEIGHT] if recording.action_names else films
+
+
+def _draw_actions(axes: Axes, recording: Filmed) -> None:
+    """Each action as a part of its largest size, so that metres and radians are both seen."""
+    size = np.abs(recording.actions).max(axis=0, initial=0.0)
+    parts = recording.actions / np.where(size > 0, size, 1.0)
+    for name, largest, values in zip(recording.action_names, size, parts.T, strict=True):
+        axes.step(np.arange(len(values)), values, where="post", label=f"{name} ±{largest:.3g}")
+    margin = np.diff(recording.steps).mean() / 2
+    axes.set_xlim(recording.steps[0] - margin, recording.steps[-1] + margin)
+    axes.set_ylim(-1.1, 1.1)
+    axes.tick_params(labelsize=7)
+    axes.legend(fontsize=6, ncols=2, loc="center left", bbox_to_anchor=(1.0, 0.5))
