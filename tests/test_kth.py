@@ -39,9 +39,9 @@ def views(reader: KTH | KTHFrames) -> list[View]:
 
 @pytest.mark.parametrize("line", PUBLISHED)
 def test_published_lines(line: str, tmp_path: Path) -> None:
-    name = line.split()[0]
+    name = line.split(maxsplit=1)[0]
     write_video(tmp_path / f"{name}_uncomp.avi", np.zeros((600, 16, 16, 3), np.uint8))
-    (tmp_path / "00sequences.txt").write_text(f"{LIST}\n{line}\n")
+    (tmp_path / "00sequences.txt").write_text(f"{line}\n{LIST}")
     read = views(KTH(Folder(tmp_path)))
     assert [view.length for view in read] == PUBLISHED[line]
     assert [view.name for view in read] == [

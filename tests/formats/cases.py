@@ -2,7 +2,41 @@
 
 from __future__ import annotations
 
+from formats.arrays import ArraysCase
+from formats.bair import BAIRCase
 from formats.case import FormatCase
+from formats.cikm2017 import CIKM2017Case
+from formats.fmi import FMICase
+from formats.hko7 import HKO7Case
+from formats.human36m import Human36MCase
+from formats.knmi import KNMICase
+from formats.kth import KTHCase
+from formats.kth_frames import KTHFramesCase
+from formats.lerobot_v2 import LeRobotV2Case
+from formats.lerobot_v3 import LeRobotV3Case
+from formats.meteonet import MeteoNetCase
+from formats.moving_mnist_file import MovingMNISTFileCase
+from formats.odim import ODIMCase
+from formats.rlds import RLDSCase
 from formats.robonet import RoboNetCase
+from formats.sevir import SEVIRCase
 
-CASES: list[FormatCase] = [RoboNetCase()]
+CASES: list[FormatCase] = [
+    ArraysCase(),
+    BAIRCase(),
+    CIKM2017Case(),
+    FMICase(),
+    HKO7Case(),
+    Human36MCase(),
+    KNMICase(),
+    KTHCase(),
+    KTHFramesCase(),
+    LeRobotV2Case(),
+    LeRobotV3Case(),
+    MeteoNetCase(),
+    MovingMNISTFileCase(),
+    ODIMCase(),
+    RLDSCase(),
+    RoboNetCase(),
+    SEVIRCase(),
+]

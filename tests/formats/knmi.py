@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -128,7 +129,7 @@ def _pixels(rate: np.ndarray) -> np.ndarray:
     pixels = np.zeros(rate.shape, np.uint8)
     for index in np.ndindex(rate.shape):
         if rate[index] > 0:
-            level = 10 * np.log10(200 * rate[index] ** 1.6)
+            level = 10 * math.log10(200 * float(rate[index]) ** 1.6)
             pixels[index] = min(255, max(0, round(255 * (level + 10) / 70)))
     return pixels
 

@@ -65,13 +65,18 @@ class KTHFramesCase(FormatCase):
 
 
 def _written(name: str, content: bytes) -> Callable[[Path], None]:
-    return lambda folder: (folder / name).write_bytes(content) and None
+    def apply(folder: Path) -> None:
+        (folder / name).write_bytes(content)
+
+    return apply
 
 
 def _copied(name: str) -> Callable[[Path], None]:
-    return lambda folder: (
-        (folder / f"{name}_24x32.png").write_bytes((folder / f"{name}.png").read_bytes()) and None
-    )
+    def apply(folder: Path) -> None:
+        content = (folder / f"{name}.png").read_bytes()
+        (folder / f"{name}_24x32.png").write_bytes(content)
+
+    return apply
 
 
 def _widened(name: str) -> Callable[[Path], None]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from worldmodel.data.formats.arrays import Arrays
+from worldmodel.data.formats.bair import BAIR
 from worldmodel.data.formats.cikm2017 import CIKM2017
 from worldmodel.data.formats.fmi import FMI
 from worldmodel.data.formats.hko7 import HKO7
@@ -28,6 +29,7 @@ FORMATS: Mapping[str, type[Reader]] = MappingProxyType(
         "lerobot-v3": LeRobotV3,
         "lerobot-v2": LeRobotV2,
         "rlds": RLDS,
+        "bair": BAIR,
         "robonet": RoboNet,
         "kth": KTH,
         "kth-frames": KTHFrames,

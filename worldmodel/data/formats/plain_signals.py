@@ -54,20 +54,23 @@ def matrix(values: np.ndarray, what: str) -> np.ndarray:
     return floats
 
 
-def check_actions(count: int, length: int) -> None:
-    """Refuse a number of actions that does not fit.
+def check_counts(actions: int, states: int | None, length: int) -> None:
+    """Refuse numbers of actions and states that do not fit.
 
     Args:
-        count: Of actions.
-        length: Of frames, T.
+        actions: One per frame, or one between each two frames.
+        states: One per frame; None if there are none.
+        length: Of the recording, T frames.
 
     Raises:
-        InputError: There is not one action per frame, or one between each two frames.
+        InputError: There are more or fewer.
     """
-    if count not in (length - 1, length):
+    if actions not in (length - 1, length):
         raise InputError(
-            f"expected {length - 1} or {length} actions for {length} frames, got {count}"
+            f"expected {length - 1} or {length} actions for {length} frames, got {actions}"
         )
+    if states not in (None, length):
+        raise InputError(f"expected {length} states, one per frame, got {states}")
 
 
 def numbered(word: str, width: int) -> tuple[str, ...]:

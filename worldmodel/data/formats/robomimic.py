@@ -185,11 +185,13 @@ def _moves_by_displacements(settings: Mapping[str, Any]) -> bool:
 
 def _parts(file: h5py.File) -> dict[str, set[Part]]:
     parts: dict[str, set[Part]] = {}
-    masks = group_in(file, "mask") if "mask" in file else {}
-    for key, part in MASKS.items():
-        for name in array_in(masks, key)[:].ravel() if key in masks else ():
+    if "mask" not in file:
+        return parts
+    masks = group_in(file, "mask")
+    for key in MASKS.keys() & set(masks):
+        for name in array_in(masks, key)[:].ravel():
             text = name.decode() if isinstance(name, bytes) else str(name)
-            parts.setdefault(text, set()).add(part)
+            parts.setdefault(text, set()).add(MASKS[key])
     return parts
 
 
@@ -270,7 +272,7 @@ def _part(origin: _Origin, name: str) -> Part | Literal[""]:
     parts = origin.parts.get(name, set())
     if len(parts) > 1:
         raise InputError(f"expected to be in one part, is listed in {', '.join(sorted(parts))}")
-    return next(iter(parts), "")
+    return parts.copy().pop() if parts else ""
 
 
 def _json(item: h5py.Group, key: str) -> dict[str, Any]:
