@@ -222,6 +222,7 @@ def test_an_unknown_command(refused: Refused) -> None:
         ("train", "--steps=0", ["steps: expected at least 1, got 0"]),
         ("train", "--precision=half", ["precision: expected one of ['32-true', ", ", got half"]),
         ("train", "--resume=maybe", ["resume: expected bool, got maybe"]),
+        ("train", "--data.generator=MovingMNST", ["expected MovingMNIST or", ", got MovingMNST"]),
         ("train", "--model=Nonsense", ["expected ConvLSTMConfig or", ", got Nonsense"]),
         (
             "train",

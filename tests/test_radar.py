@@ -229,7 +229,7 @@ def test_real_rain_over_the_netherlands(netherlands: Path) -> None:
         np.testing.assert_array_equal(missing, stored == 65535)
         rate = np.where(missing, 0, stored) / 100 * 12
         read = rain(REFLECTIVITY.physical(pixels[..., 0]))
-        wet = (rate > 0.04) & (rate < 200)
+        wet = (rate > 0.01) & (rate < 200)
         assert wet.sum() > 1000
         np.testing.assert_allclose(read[wet], rate[wet], rtol=0.021)
         assert not pixels[..., 0][rate == 0].any()
@@ -303,11 +303,22 @@ def test_rain_becomes_reflectivity(
 
 def test_bytes_of_reflectivity_are_kept_whatever_their_gain(tmp_path: Path) -> None:
     picture = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    packed = Packed(np.uint8, 0.4, -30.0, 255, 0, at_data=False)
+    packed = Packed(np.uint8, 0.4, -30.0, 255, 100, at_data=False)
     reader = composites(tmp_path, picture, packed, "TH")
     values = read(reader).ravel()
-    np.testing.assert_allclose(values[:255], -30 + 0.4 * np.arange(255))
-    assert values[255] == -30.0
+    expected = -30 + 0.4 * np.arange(256)
+    expected[100] = expected[255] = -30.0
+    np.testing.assert_allclose(values, expected)
+
+
+def test_the_packing_of_the_data_goes_before_that_of_the_data_set(tmp_path: Path) -> None:
+    picture = np.full((4, 4), 90, np.uint8)
+    packed = Packed(np.uint8, 0.4, -30.0, 255, 0, at_data=True)
+    composites(tmp_path, picture, packed, "DBZH")
+    for step in range(2):
+        with h5py.File(tmp_path / f"{step}.h5", "a") as file:
+            file["dataset1/what"].attrs.update({"gain": 1.0, "quantity": np.bytes_(b"RATE")})
+    assert (read(ODIM(Folder(tmp_path))) == -30 + 0.4 * 90).all()
 
 
 def test_liquid_has_a_scale_of_its_own(tmp_path: Path) -> None:

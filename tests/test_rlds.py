@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import shutil
 import sys
+import tracemalloc
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from formats.records import payloads, write_records
+from formats.records import changed, payloads, write_records
 from formats.rlds import (
     ROOT,
     SHARDS,
@@ -33,6 +35,7 @@ from worldmodel.data.view import Flaw, View
 from worldmodel.errors import InputError
 
 BRIDGE = "1.0.0/bridge_dataset-train.tfrecord-00000-of-00001"
+KEY = "steps/observation/state"
 TURNS = ("droll", "dpitch", "dyaw")
 
 
@@ -56,7 +59,7 @@ def one_episode(
     observation = {**step.get("observation", {}), "image": image("uint8", 8, 8, 3)}
     write_features(folder, nested(**{**step, "observation": nested(**observation)}))
     seen = {"steps/observation/image": (pictures, "byte")}
-    write_records(folder / f"{dataset}-train.tfrecord-00000-of-00001", [seen | record])
+    write_records(folder / f"{dataset}-train.tfrecord-00000-of-00001", [{**seen, **record}])
     _, (view,), flaws = scan(folder)
     assert flaws == []
     return view
@@ -69,7 +72,7 @@ def test_real_episodes_are_what_another_reader_finds(data: Path) -> None:
     assert [(view.name, view.camera) for view in views] == [
         (f"{BRIDGE}/{episode}", f"image_{camera}") for episode in range(25) for camera in range(4)
     ]
-    truths = tfrecord_loader(str(data / "bridge_widowx" / BRIDGE), None)
+    truths: list[Any] = list(tfrecord_loader(str(data / "bridge_widowx" / BRIDGE), None))
     for episode, truth in enumerate(truths):
         for camera, view in enumerate(views[4 * episode : 4 * episode + 4]):
             assert (view.length, view.height, view.width, view.channels) == (10, 64, 64, 3)
@@ -200,11 +203,12 @@ def test_commands_of_open_x_embodiment_are_displacements(tmp_path: Path) -> None
 
 
 def test_a_video_without_actions_and_states(tmp_path: Path) -> None:
-    view = one_episode(tmp_path, {"reward": tensor("float32")}, {})
+    record = {"steps/language_instruction": ([b"push \xff", b"", b""], "byte")}
+    view = one_episode(tmp_path, {"reward": tensor("float32")}, record)
     signals = RLDS(Folder(tmp_path)).signals(view)
     assert signals.actions.shape == (2, 0)
     assert signals.states.shape == (3, 0)
-    assert (view.action_names, view.state_names, view.task) == ((), (), "")
+    assert (view.action_names, view.state_names, view.task) == ((), (), "push \ufffd")
 
 
 def test_a_split_is_a_part_only_beside_others(tmp_path: Path) -> None:
@@ -214,10 +218,10 @@ def test_a_split_is_a_part_only_beside_others(tmp_path: Path) -> None:
         (SHARDS[1], "train"),
         (SHARDS[2], "validation"),
     }
-    before = list(RLDS(Folder(tmp_path)).units())[0]
+    before = next(iter(RLDS(Folder(tmp_path)).units()))
     (tmp_path / SHARDS[2]).unlink()
     assert {view.part for view in scan(tmp_path)[1]} == {""}
-    assert list(RLDS(Folder(tmp_path)).units())[0] != before
+    assert next(iter(RLDS(Folder(tmp_path)).units())) != before
 
 
 def test_a_unit_depends_on_what_describes_it(tmp_path: Path) -> None:
@@ -296,6 +300,32 @@ def test_a_record_is_read_alone(tmp_path: Path) -> None:
     np.testing.assert_array_equal(pixels, truths[3].pixels[2:5])
     with pytest.raises(InputError, match=rf"{SHARDS[0]}/0: .*length of a record differs"):
         reader.frames(views[0], range(1))
+
+
+def test_an_episode_that_has_become_shorter_is_named(tmp_path: Path) -> None:
+    RLDSCase().write(tmp_path)
+    reader, views, _ = scan(tmp_path)
+    shutil.copy(tmp_path / SHARDS[2], tmp_path / SHARDS[0])
+    for view in views[:3]:
+        reader.frames(view, range(3))
+        with pytest.raises(InputError, match=rf"{SHARDS[0]}/0: expected at least 4 of .*, got 3"):
+            reader.frames(view, range(2, 4))
+
+
+def test_no_more_is_inflated_than_is_declared(tmp_path: Path) -> None:
+    bomb = zlib.compress(bytes(2**26))
+    step = {"observation": {"state": tensor("float16", 2, encoding="zlib")}}
+    record = {KEY: ([zlib.compress(b"\0\x3c\0\xc0")] * 3, "byte")}
+    view = one_episode(tmp_path, step, record)
+    np.testing.assert_array_equal(RLDS(Folder(tmp_path)).signals(view).states, [[1, -2]] * 3)
+    changed(view.file, 0, lambda record: record.update({KEY: ([bomb] * 3, "byte")}))(tmp_path)
+    tracemalloc.start()
+    _, views, flaws = scan(tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert views == []
+    assert "to have 4 bytes per step" in flaws[0].reason
+    assert peak < 2**24
 
 
 def test_a_described_camera_that_is_gone_is_named(tmp_path: Path) -> None:

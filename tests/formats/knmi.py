@@ -119,6 +119,9 @@ class KNMICase(FormatCase):
                 _stored(image, np.zeros((1, 24, 32), np.uint16)), "hold numbers", lost
             ),
             "no pixel": Damage(_stored(image, np.zeros((0, 32), np.uint16)), "product or", lost),
+            "narrower": Damage(
+                _stored(image, np.zeros((24, 30), np.uint16)), "product or size", lost
+            ),
             "huge": Damage(_declare(2**20), "at most 16384 pixels", lost),
             "large but empty": Damage(_declare(2**14), "product or size", lost),
         }

@@ -51,6 +51,7 @@ class RLDSCase(FormatCase):
                 action=nested(
                     world_vector=tensor("float32", 3),
                     open_gripper=tensor("bool"),
+                    comment=tensor("string"),
                     grasp=nested(force=tensor("float32", 2, encoding="zlib")),
                 ),
                 observation=nested(
@@ -71,7 +72,7 @@ class RLDSCase(FormatCase):
         return truths
 
     def damages(self) -> Mapping[str, Damage]:
-        """Damage to the second episode of the first shard, or to more; or to one camera of three."""
+        """Damage to the second episode of the first shard, to more, or to one camera only."""
         lost = (f"{SHARDS[0]}/1",)
         rest = (*lost, f"{SHARDS[0]}/2")
         everything = tuple(
@@ -157,6 +158,14 @@ class RLDSCase(FormatCase):
                 "to declare its shape",
                 everything,
             ),
+            **{
+                f"{side} wide": Damage(
+                    _described('"dimensions": ["3"]', f'"dimensions": ["{side}"]'),
+                    "to declare its shape",
+                    everything,
+                )
+                for side in (0, -1)
+            },
             "no cameras": Damage(
                 _described('"uint8"', '"uint16"'), "expected an observation that is", everything
             ),
@@ -216,6 +225,7 @@ def _episode(name: str, seed: int, length: int) -> tuple[Features, list[Truth]]:
     record = {
         "steps/action/world_vector": (vector.ravel(), "float"),
         "steps/action/open_gripper": (opened.ravel(), "int"),
+        "steps/action/comment": ([b"none"] * length, "byte"),
         "steps/action/grasp/force": ([zlib.compress(row.tobytes()) for row in force], "byte"),
         "steps/observation/image": ([encode_png(frame) for frame in pictures], "byte"),
         "steps/observation/wrist/raw": (raw.ravel(), "int"),

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from jsonargparse import ArgumentParser, set_parsing_settings
 
+from worldmodel.data.generators import GENERATORS, Generator
 from worldmodel.errors import InputError
 from worldmodel.model import ModelConfig
 from worldmodel.models.architectures import ARCHITECTURES
@@ -30,6 +32,7 @@ _CHOICES: dict[type, tuple[type, ...]] = {
     ModelConfig: tuple(ARCHITECTURES.values()),
     StackConfig: tuple(kind for kind in ARCHITECTURES.values() if issubclass(kind, StackConfig)),
     Curriculum: (ScheduledSampling, ReverseScheduledSampling),
+    Generator: GENERATORS,
 }
 _UNKNOWN = re.compile(r"(?:[Oo]ption '|unrecognized arguments: --|Key ')([\w.]+)")
 _UNKNOWN_CLASS = re.compile(r"(\w+): expected dot import path string: ")
@@ -40,6 +43,7 @@ _WORDING = (
     (re.compile(r"<class '(?:\w+\.)*(\w+)'>"), r"\1"),
     (re.compile(r"typing\.Literal"), "one of "),
     (re.compile(r"\. Got value: "), ", got "),
+    (re.compile(r"Does not validate .*? Errors: - (.*?) - expected NoneType.*"), r"\1"),
 )
 """From jsonargparse's sentences to ours."""
 
@@ -153,11 +157,18 @@ def _nearest(name: str, known: list[str]) -> str | None:
     return None
 
 
+def _without_none(hint: Any) -> Any:
+    """The one other type of an optional one; any other hint as it is."""
+    others = [kind for kind in get_args(hint) if kind is not NoneType]
+    return others[0] if len(others) == 1 and NoneType in get_args(hint) else hint
+
+
 def _options(kind: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted names and types of all options, those of every choice included."""
     hints: dict[str, Any] = get_type_hints(kind)
     for field in fields(kind):  # pyright: ignore[reportArgumentType]
-        yield prefix + field.name, hints[field.name]
-        for choice in _CHOICES.get(hints[field.name], (hints[field.name],)):
+        hint = _without_none(hints[field.name])
+        yield prefix + field.name, hint
+        for choice in _CHOICES.get(hint, (hint,)):
             if is_dataclass(choice):
                 yield from _options(choice, f"{prefix}{field.name}.")  # pyright: ignore

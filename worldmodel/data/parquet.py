@@ -87,6 +87,7 @@ class Parquet:
             for group, start, count in self._groups(rows)
         ]
         values = pa.concat_arrays(parts)
+        self._check_count(column, rows, len(values))
         shape = [len(values)]
         while isinstance(values, pa.ListArray | pa.LargeListArray | pa.FixedSizeListArray):
             widths = pc.call_function("list_value_length", [values]).unique().to_pylist()
@@ -124,6 +125,7 @@ class Parquet:
                 found += (self._picture(column, value) for value in wanted.to_pylist())
                 if len(found) == len(rows):
                     break
+        self._check_count(column, rows, len(found))
         return found
 
     def _picture(self, column: str, value: object) -> bytes:
@@ -159,6 +161,10 @@ class Parquet:
                 f"{self.origin}: expected one column '{column}', "
                 f"available: {', '.join(self.columns)}"
             )
+
+    def _check_count(self, column: str, rows: range, count: int) -> None:
+        if count != len(rows):
+            raise InputError(f"{self.origin}: '{column}' lacks some of the rows that are declared")
 
     @contextmanager
     def _opened(self) -> Iterator[pq.ParquetFile]:

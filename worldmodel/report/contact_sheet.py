@@ -14,7 +14,7 @@ from worldmodel.errors import InputError
 
 _DPI = 100
 _WIDTH = 14.0
-_PLOT_HEIGHT = 1.5
+_LANE = 0.2
 
 
 class Filmed(NamedTuple):
@@ -53,7 +53,7 @@ def contact_sheet(recordings: Sequence[Filmed]) -> np.ndarray:
     for recording in recordings:
         films = [next(axes) for _ in recording.frames]
         for film, (camera, frames) in zip(films, recording.frames.items(), strict=True):
-            film.imshow(np.concatenate(list(frames), axis=1), aspect="equal")
+            film.imshow(np.concatenate(list(frames), axis=1), aspect="auto")
             film.set_yticks([])
             film.set_ylabel(camera, fontsize=8)
             places = frames.shape[2] * (np.arange(len(frames)) + 0.5)
@@ -69,20 +69,26 @@ def contact_sheet(recordings: Sequence[Filmed]) -> np.ndarray:
 def _heights(recording: Filmed) -> list[float]:
     """Of the rows of a recording, in inches."""
     films = [
-        0.15 + (_WIDTH - 1) * frames.shape[1] / (len(frames) * frames.shape[2])
+        0.2 + (_WIDTH - 1.5) * frames.shape[1] / (len(frames) * frames.shape[2])
         for frames in recording.frames.values()
     ]
-    return [*films, _PLOT_HEIGHT] if recording.action_names else films
+    actions = len(recording.action_names)
+    return [*films, 0.3 + _LANE * actions] if actions else films
 
 
 def _draw_actions(axes: Axes, recording: Filmed) -> None:
-    """Each action as a part of its largest size, so that metres and radians are both seen."""
-    size = np.abs(recording.actions).max(axis=0, initial=0.0)
-    parts = recording.actions / np.where(size > 0, size, 1.0)
-    for name, largest, values in zip(recording.action_names, size, parts.T, strict=True):
-        axes.step(np.arange(len(values)), values, where="post", label=f"{name} ±{largest:.3g}")
+    """A lane per action, from its smallest to its largest value; action t lasts to frame t+1."""
+    low, high = recording.actions.min(axis=0), recording.actions.max(axis=0)
+    half = np.where(high > low, (high - low) / 2, 1.0)
+    parts = (recording.actions - (low + high) / 2) / half
+    held = np.concatenate([parts, parts[-1:]])
+    lanes = np.arange(len(half))
+    for lane, values in zip(lanes, held.T, strict=True):
+        axes.axhline(lane, color="lightgray", linewidth=0.6)
+        axes.step(np.arange(len(values)), lane - 0.42 * values, where="post", linewidth=1.0)
+    ranges = zip(recording.action_names, low, high, strict=True)
+    axes.set_yticks(lanes, [f"{name} {a:.3g} to {b:.3g}" for name, a, b in ranges], fontsize=6)
+    axes.set_ylim(len(half) - 0.4, -0.6)
     margin = np.diff(recording.steps).mean() / 2
     axes.set_xlim(recording.steps[0] - margin, recording.steps[-1] + margin)
-    axes.set_ylim(-1.1, 1.1)
-    axes.tick_params(labelsize=7)
-    axes.legend(fontsize=6, ncols=2, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axes.tick_params(axis="x", labelsize=7)

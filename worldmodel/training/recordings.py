@@ -10,7 +10,7 @@ from typing import Any, Literal, final
 import lightning
 
 from worldmodel.clip import Clip
-from worldmodel.data.generators.generator import Generator
+from worldmodel.data.generators import Generator
 from worldmodel.data.generators.source import GeneratedSource
 from worldmodel.data.loading import ClipLoader, training_loader, validation_loader
 from worldmodel.data.opening import Camera, open_source

@@ -9,6 +9,7 @@ from worldmodel.data.formats.arrays import Arrays
 from worldmodel.data.formats.bair import BAIR
 from worldmodel.data.formats.cikm2017 import CIKM2017
 from worldmodel.data.formats.fmi import FMI
+from worldmodel.data.formats.folder_of_videos import VideoFolder
 from worldmodel.data.formats.hko7 import HKO7
 from worldmodel.data.formats.human36m import Human36M
 from worldmodel.data.formats.knmi import KNMI
@@ -17,10 +18,13 @@ from worldmodel.data.formats.kth_frames import KTHFrames
 from worldmodel.data.formats.lerobot_v2 import LeRobotV2
 from worldmodel.data.formats.lerobot_v3 import LeRobotV3
 from worldmodel.data.formats.meteonet import MeteoNet
+from worldmodel.data.formats.minari import Minari
 from worldmodel.data.formats.moving_mnist_file import MovingMNISTFile
 from worldmodel.data.formats.odim import ODIM
 from worldmodel.data.formats.rlds import RLDS
+from worldmodel.data.formats.robomimic import Robomimic
 from worldmodel.data.formats.robonet import RoboNet
+from worldmodel.data.formats.rosbag import RosBag
 from worldmodel.data.formats.sevir import SEVIR
 from worldmodel.data.reader import Reader
 
@@ -31,6 +35,9 @@ FORMATS: Mapping[str, type[Reader]] = MappingProxyType(
         "rlds": RLDS,
         "bair": BAIR,
         "robonet": RoboNet,
+        "minari": Minari,
+        "robomimic": Robomimic,
+        "rosbag": RosBag,
         "kth": KTH,
         "kth-frames": KTHFrames,
         "human36m": Human36M,
@@ -43,6 +50,7 @@ FORMATS: Mapping[str, type[Reader]] = MappingProxyType(
         "cikm2017": CIKM2017,
         "moving-mnist": MovingMNISTFile,
         "arrays": Arrays,
+        "videos": VideoFolder,
     }
 )
 """By the name that a user gives; a folder is read by the first that recognises it."""

@@ -1,6 +1,6 @@
 """Files of actions that lie beside pictures.
 
-- npz: `actions` or `action`, and `states` or `state`.
+- npz: see `worldmodel.data.formats.npz_signals`.
 - csv, parquet: a column per action, named in the header; those whose names begin with `state` or
   `observation` are states. Columns called as in `COUNTERS` are left out.
 - json: an object with `actions`, and perhaps `action_names`, `action_units`, `states`,
@@ -23,17 +23,8 @@ import pyarrow as pa
 import pyarrow.csv
 
 from worldmodel.data.formats.npz_heads import npz_heads
-from worldmodel.data.formats.npz_rows import NpzArray
-from worldmodel.data.formats.plain_signals import (
-    ACTIONS,
-    STATES,
-    check_actions,
-    check_states,
-    matrix,
-    numbered,
-    one_of,
-    read_matrix,
-)
+from worldmodel.data.formats.npz_signals import npz_signals
+from worldmodel.data.formats.plain_signals import check_counts, matrix, numbered
 from worldmodel.data.parquet import Parquet
 from worldmodel.data.view import Signals, no_signals
 from worldmodel.errors import InputError
@@ -85,19 +76,11 @@ def read_beside(path: Path, length: int) -> Beside:
 
 
 def _npz(path: Path, length: int) -> Beside:
-    names = list(npz_heads(path))
-    actions, states = no_signals(length)
-    key = one_of(names, ACTIONS)
-    if key is None:
-        raise InputError(f"expected an array 'actions', available: {', '.join(names) or 'none'}")
-    array = NpzArray(path, key, path.name)
-    check_actions(array.shape[:1], length)
-    actions = read_matrix(array, range(length - 1), "actions")
-    if key := one_of(names, STATES):
-        array = NpzArray(path, key, path.name)
-        check_states(array.shape[:1], length)
-        states = read_matrix(array, range(length), "states")
-    return _unnamed(actions, states)
+    signals = npz_signals(path, length, path.name)
+    if not signals.actions.shape[1]:
+        available = ", ".join(npz_heads(path)) or "nothing"
+        raise InputError(f"expected an array 'actions', available: {available}")
+    return _unnamed(signals)
 
 
 def _csv(path: Path, length: int) -> Beside:
@@ -119,7 +102,9 @@ def _csv(path: Path, length: int) -> Beside:
 
 def _parquet(path: Path, length: int) -> Beside:
     file = Parquet(path, path.name)
-    return _table(file.columns, len(file), lambda name: file.numbers(name, range(len(file))), length)
+    return _table(
+        file.columns, len(file), lambda name: file.numbers(name, range(len(file))), length
+    )
 
 
 def _table(
@@ -131,9 +116,7 @@ def _table(
     actions = [name for name in names if name not in states and name.lower() not in COUNTERS]
     if not actions:
         raise InputError(f"expected columns of actions, got {', '.join(names) or 'none'}")
-    check_actions((count,), length)
-    if states:
-        check_states((count,), length)
+    check_counts(count, count if states else None, length)
 
     def columns(wanted: list[str], steps: int, what: str) -> np.ndarray:
         found = [column(name)[:steps] for name in wanted]
@@ -165,13 +148,12 @@ def _json(path: Path, length: int) -> Beside:
         raise InputError(f"expected 'fps' to be a number of frames per second, got {fps!r}")
     if "actions" not in content:
         return nothing_beside(length)._replace(fps=float(fps))
-    actions, states = _listed(content["actions"], "actions"), no_signals(length).states
-    check_actions(actions.shape[:1], length)
+    actions, states = _listed(content, "actions"), no_signals(length).states
     if "states" in content:
-        states = _listed(content["states"], "states")
-        check_states(states.shape[:1], length)
-        states = matrix(states, "states")
-    beside = _unnamed(matrix(actions[: length - 1], "actions"), states)
+        states = _listed(content, "states")
+    check_counts(len(actions), len(states), length)
+    signals = Signals(matrix(actions[: length - 1], "actions"), matrix(states, "states"))
+    beside = _unnamed(signals)
     return beside._replace(
         action_names=_words(content, "action_names", beside.action_names),
         action_units=_words(content, "action_units", beside.action_units),
@@ -180,11 +162,14 @@ def _json(path: Path, length: int) -> Beside:
     )
 
 
-def _listed(value: object, what: str) -> np.ndarray:
+def _listed(content: Mapping[str, Any], key: str) -> np.ndarray:
+    rows = content[key]
+    if not isinstance(rows, list):
+        raise InputError(f"expected {key!r} to be a list of rows, got {rows!r:.80}")
     try:
-        return np.asarray(value)
+        return np.asarray(rows)
     except (ValueError, OverflowError) as error:
-        raise InputError(f"expected {what} to be rows of equally many numbers") from error
+        raise InputError(f"expected {key!r} to be rows of equally many numbers") from error
 
 
 def _words(content: Mapping[str, Any], key: str, default: tuple[str, ...]) -> tuple[str, ...]:
@@ -196,14 +181,10 @@ def _words(content: Mapping[str, Any], key: str, default: tuple[str, ...]) -> tu
     return tuple(words)
 
 
-def _unnamed(actions: np.ndarray, states: np.ndarray) -> Beside:
-    width = actions.shape[1]
-    return Beside(
-        Signals(actions, states),
-        numbered("action", width),
-        ("",) * width,
-        numbered("state", states.shape[1]),
-    )
+def _unnamed(signals: Signals) -> Beside:
+    width = signals.actions.shape[1]
+    states = numbered("state", signals.states.shape[1])
+    return Beside(signals, numbered("action", width), ("",) * width, states)
 
 
 def _is_number(word: str) -> bool:

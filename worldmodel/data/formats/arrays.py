@@ -6,13 +6,7 @@ Bytes are taken as they are, whole numbers from 0 to 255 as bytes, floating poin
 255. Frames stacked along the channels, (T, 3k, H, W) with k of 2 to 4 beside actions, are taken
 apart: the newest is last.
 
-`action` or `actions`, (T-1, A) or (T, A), are the actions: action t is taken at frame t, and the
-last of T is dropped. Replay buffers of time steps, such as those of
-https://github.com/facebookresearch/drqv2 (`replay_buffer.py`) and
-https://github.com/danijar/dreamer (`wrappers.py`), store with each frame the action that led to it,
-and zeros with the first. A file counts as one if it has T actions, the first all zero, T rewards,
-the first zero, and T of `discount` or `is_first`; then the first action is dropped.
-`state` or `states`, (T, S), are the states.
+For actions and states see `worldmodel.data.formats.npz_signals`; an npy file has none.
 """
 
 from __future__ import annotations
@@ -28,15 +22,13 @@ import numpy as np
 
 from worldmodel.data.folder import Folder
 from worldmodel.data.formats.npz_heads import Head, npz_heads
-from worldmodel.data.formats.npz_rows import NpzArray, npz_array
+from worldmodel.data.formats.npz_rows import npz_array
+from worldmodel.data.formats.npz_signals import ACTIONS, STATES, npz_signals
 from worldmodel.data.formats.plain_names import domain, part
-from worldmodel.data.formats.plain_signals import check_actions, numbered, read_matrix
+from worldmodel.data.formats.plain_signals import numbered
 from worldmodel.data.reader import Reader, Unit
 from worldmodel.data.view import Frames, Signals, View, no_signals
 from worldmodel.errors import InputError
-
-ACTIONS, STATES = ("action", "actions"), ("state", "states")
-REWARD, MARKS = "reward", ("discount", "is_first")
 
 SMALLEST_SIDE = 8
 """Pixels; smaller arrays are poses and the like."""
@@ -148,32 +140,9 @@ class Arrays(Reader):
             raise InputError(f"{view.file}: {_reason(view, error)}") from error
 
     def _signals(self, file: str, length: int) -> Signals:
-        names = list(self._heads(file))
-        actions, states = no_signals(length)
-        if (key := _one_of(names, ACTIONS)) is not None:
-            array = self._npz(file, key)
-            check_actions(array.shape[0], length)
-            first = int(array.shape[0] == length and self._is_replay(file, names, array))
-            actions = read_matrix(array, range(first, first + length - 1), "actions")
-        if (key := _one_of(names, STATES)) is not None:
-            array = self._npz(file, key)
-            if array.shape[0] != length:
-                raise InputError(f"expected {length} states, one per frame, got {array.shape[0]}")
-            states = read_matrix(array, range(length), "states")
-        return Signals(actions, states)
-
-    def _is_replay(self, file: str, names: list[str], actions: NpzArray) -> bool:
-        """Whether the file bears all marks of a replay buffer."""
-        if REWARD not in names or read_matrix(actions, range(1), "actions").any():
-            return False
-        marks = [self._npz(file, mark) for mark in MARKS if mark in names]
-        rewards = self._npz(file, REWARD)
-        return (
-            rewards.shape[0] == actions.shape[0]
-            and rewards.dtype.kind in "iuf"
-            and not rewards.rows(range(1)).any()
-            and any(mark.shape[0] == actions.shape[0] for mark in marks)
-        )
+        if _is_npz(file):
+            return npz_signals(self.folder.local(file), length, file)
+        return no_signals(length)
 
     def _cameras(self, file: str) -> dict[str, _Layout]:
         """Arrays that can be pictures.
@@ -205,17 +174,12 @@ class Arrays(Reader):
         return {"": Head(array.shape, array.dtype)}
 
     def _array(self, file: str, key: str) -> _Stored:
-        return self._npz(file, key) if _is_npz(file) else _NpyArray(self.folder.local(file))
-
-    def _npz(self, file: str, key: str) -> NpzArray:
-        array = npz_array(self.folder.local(file), self.folder.files[file], key, file)
-        if array.dtype.hasobject or not array.shape:
-            raise InputError(f"expected {key!r} to be numbers, got {array.dtype} {array.shape}")
-        return array
+        path = self.folder.local(file)
+        return npz_array(path, self.folder.files[file], key, file) if _is_npz(file) else _Npy(path)
 
 
 @final
-class _NpyArray:
+class _Npy:
     """An npy file; holds no open file."""
 
     def __init__(self, path: Path) -> None:
@@ -237,13 +201,6 @@ class _NpyArray:
 
 def _reason(view: View, error: InputError) -> str:
     return str(error).removeprefix(f"{view.file}: ")
-
-
-def _one_of(names: list[str], keys: tuple[str, ...]) -> str | None:
-    present = [key for key in keys if key in names]
-    if len(present) > 1:
-        raise InputError(f"expected one array of {keys[0]}s, got {', '.join(present)}")
-    return present[0] if present else None
 
 
 def _is_npz(file: str) -> bool:

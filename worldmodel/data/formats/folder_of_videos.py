@@ -33,7 +33,6 @@ from worldmodel.errors import InputError
 PICTURES = (".png", ".jpg", ".jpeg")
 
 
-
 class _Camera(NamedTuple):
     """A video, or the pictures of a folder in order."""
 
@@ -66,7 +65,7 @@ class VideoFolder(Reader):
     def recognises(cls, folder: Folder) -> bool:
         """Whether there is a video, or a folder of numbered pictures."""
         return any(
-            len(camera.files) > 1 or _is_video(camera.files[0])
+            _is_video(camera.files[0]) or len(camera.files) > 1
             for recording in cls(folder)._recordings.values()
             for camera in recording.cameras
         )
@@ -117,20 +116,10 @@ class VideoFolder(Reader):
         """Decode some frames."""
         if _is_video(view.file):
             return Frames(video_file(self.folder.local(view.file), view.file).frames(steps))
-        files = self._pictures[PurePosixPath(view.file).parent]
+        files = self._pictures.get(PurePosixPath(view.file).parent, ())
         if len(files) != view.length:
             raise InputError(f"{view.name}: expected {view.length} pictures, got {len(files)}")
-        size = view.height, view.width
-        return Frames(
-            np.stack(
-                [
-                    decode_picture(
-                        self._bytes(files[step]), f"{files[step]}: frame {step}", size, view.channels
-                    )
-                    for step in steps
-                ]
-            )
-        )
+        return Frames(np.stack([self._picture(view, files[step], step) for step in steps]))
 
     def signals(self, view: View) -> Signals:
         """Actions and states."""
@@ -206,6 +195,10 @@ class VideoFolder(Reader):
             raise InputError("has no file of actions, and others have")
         return nothing_beside(length)
 
+    def _picture(self, view: View, file: str, step: int) -> np.ndarray:
+        size = view.height, view.width
+        return decode_picture(self._bytes(file), f"{file}: frame {step}", size, view.channels)
+
     def _bytes(self, file: str) -> bytes:
         try:
             return self.folder.local(file).read_bytes()
@@ -237,5 +230,5 @@ def _check_numbers(files: Iterable[str]) -> None:
     steps = np.diff([float(_order(file)[0]) for file in files])
     if (steps == 0).any():
         raise InputError("expected pictures of different numbers in one folder")
-    if (steps > 1.5 * np.median(steps)).any():
+    if steps.size and steps.max() > 1.5 * np.median(steps):
         raise InputError("pictures are missing: there is a gap in their numbers")

@@ -59,15 +59,16 @@ def opened_file(folder: Folder, file: str) -> Iterator[h5py.File]:
     """Open a file of a folder for reading; nothing may be written into it meanwhile.
 
     Raises:
-        InputError: It is not there, or the library cannot open it.
+        InputError: It is not there, or the library fails to read it.
     """
     path = folder.local(file)
     try:
-        opened = h5py.File(path, "r")
+        with h5py.File(path, "r") as opened:
+            yield opened
+    except InputError:
+        raise
     except DAMAGE as error:
         raise InputError(f"{file}: not a readable HDF5 file ({error})") from error
-    with opened:
-        yield opened
 
 
 def group_in(group: h5py.Group, key: str) -> h5py.Group:

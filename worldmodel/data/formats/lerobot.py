@@ -234,18 +234,16 @@ class LeRobot(Reader):
     def _filmed(self, info: Info, clip: Clip, times: np.ndarray) -> _Pictures:
         """Size of a video's frames, and the number of a clip's first."""
         video, half = self._video(clip.file), 0.5 / info.fps
-        inside = (video.times >= clip.start - half) & (video.times < clip.stop - half)
-        numbers = np.flatnonzero(inside)
-        if len(numbers) != len(times):
+        first, end = np.searchsorted(video.times, [clip.start - half, clip.stop - half]).tolist()
+        if end - first != len(times):
             raise InputError(
-                f"{clip.file}: the data has {len(times)} frames, the video {len(numbers)}"
+                f"{clip.file}: the data has {len(times)} frames, the video {max(0, end - first)}"
             )
-        if (np.abs(video.times[numbers] - clip.start - times) > half).any():
+        if (np.abs(video.times[first:end] - clip.start - times) > half).any():
             raise InputError(
                 f"{clip.file}: frames are off their time stamps by more than half a frame"
             )
-        place = {"video": clip.file, "first": int(numbers[0])}
-        return _Pictures(video.height, video.width, 3, place)
+        return _Pictures(video.height, video.width, 3, {"video": clip.file, "first": first})
 
     def _table(self, file: str) -> Parquet:
         return parquet_file(self.folder.local(file), self.folder.files[file], file)

@@ -104,7 +104,7 @@ def read_info(folder: Folder) -> Info:
         raise InputError(f"{where}: expected an object of objects under 'features'")
     return Info(
         version=_text(said, "codebase_version", where),
-        fps=_number(said, "fps", where, 1e-3),
+        fps=_number(said, "fps", where, 1e-6),
         robot=str(said.get("robot_type") or "unknown"),
         episodes=int(_number({"total_episodes": 0} | said, "total_episodes", where, 0)),
         chunk=int(_number({"chunks_size": 1000} | said, "chunks_size", where, 1)),

@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, final
 
@@ -208,8 +209,12 @@ def _taken_over(path: Path, recording: Recording) -> dict[str, Any]:
 
 def _layout(recording: Recording) -> dict[str, Any]:
     """What all recordings must share: frame rate and features."""
-    fps = recording.fps or FRAME_RATE
-    fps = int(fps) if fps == int(fps) else fps
+    rate = Fraction(recording.fps or FRAME_RATE).limit_denominator(1001)
+    if rate <= 0:
+        raise InputError(
+            f"{recording.name}: expected at least a frame in 1001 seconds, got {recording.fps} fps"
+        )
+    fps = float(rate) if rate.denominator > 1 else rate.numerator
     actions, states = recording.signals
     numbers = {
         ACTION: (actions, recording.action_names, recording.action_units),

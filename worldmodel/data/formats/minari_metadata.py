@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import PurePosixPath
@@ -15,6 +15,12 @@ import numpy as np
 from worldmodel.data.folder import Folder
 from worldmodel.data.formats.hdf5_episodes import Layout, picture_layout, told
 from worldmodel.errors import InputError
+
+ACTION_NAMES, ACTION_UNITS, STATE_NAMES = "action_names", "action_units", "state_names"
+"""Keys of lists that the library does not know, and keeps."""
+
+CAMERA_NAMES = "camera_names"
+"""Key of an object that the library does not know: names of the cameras in order, by their path."""
 
 _SPACE_DAMAGE = (
     ValueError,
@@ -127,13 +133,7 @@ def read_description(folder: Folder, file: str) -> Description:
         if said.get("data_format", "hdf5") != "hdf5":
             raise InputError(f"expected data_format hdf5, got {said['data_format']}")
         observed = tuple(leaves(_space(said, "observation_space"), "observations"))
-        renamed = said.get("camera_names")
-        renamed = renamed if isinstance(renamed, dict) else {}
-        cameras = tuple(
-            Camera(str(renamed.get(leaf.name, leaf.name)), leaf.key, layout, leaf.space.shape or ())
-            for leaf in observed
-            if (layout := _layout(leaf.space))
-        )
+        cameras = _cameras(observed, said.get(CAMERA_NAMES))
         if not cameras:
             there = (f"{leaf.name} {leaf.space.dtype} {leaf.space.shape}" for leaf in observed)
             raise InputError(
@@ -146,11 +146,22 @@ def read_description(folder: Folder, file: str) -> Description:
             cameras=cameras,
             states=tuple(leaf for leaf in observed if _is_vector(leaf.space)),
             actions=tuple(leaves(_space(said, "action_space"), "actions")),
-            action_names=_texts(said, "action_names"),
-            action_units=_texts(said, "action_units"),
-            state_names=_texts(said, "state_names"),
+            action_names=_texts(said, ACTION_NAMES),
+            action_units=_texts(said, ACTION_UNITS),
+            state_names=_texts(said, STATE_NAMES),
             environment=_environment(said) or PurePosixPath(file).parent.name,
         )
+
+
+def _cameras(observed: Iterable[Leaf], declared: object) -> tuple[Camera, ...]:
+    """The observations that are pictures, those that are declared first."""
+    names = declared if isinstance(declared, dict) else {}
+    places = {path: place for place, path in enumerate(names)}
+    return tuple(
+        Camera(str(names.get(leaf.name, leaf.name)), leaf.key, layout, leaf.space.shape or ())
+        for leaf in sorted(observed, key=lambda leaf: places.get(leaf.name, len(places)))
+        if (layout := _layout(leaf.space))
+    )
 
 
 def _read(folder: Folder, file: str) -> dict[str, Any]:
@@ -167,8 +178,9 @@ def _space(said: Mapping[str, Any], key: str) -> gymnasium.Space:
     text = said.get(key)
     if not isinstance(text, str):
         raise InputError(f"expected '{key}' to describe a space, available: {', '.join(said)}")
+    serialization = library("minari.serialization")
     try:
-        return library("minari.serialization").deserialize_space(text)
+        return serialization.deserialize_space(text)
     except _SPACE_DAMAGE as error:
         raise InputError(f"expected '{key}' to describe a space ({error})") from error
 

@@ -26,7 +26,17 @@ from worldmodel.errors import InputError
 PARTS: dict[str, Part] = {"train": "train", "valid": "validation", "test": "test"}
 
 _FILE = re.compile(r"mnist_test_seq.*\.npy|moving-mnist-(train|valid|test)\.npz", re.IGNORECASE)
-_UNREADABLE = (OSError, ValueError, TypeError, SyntaxError, TokenError, EOFError, OverflowError)
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    SyntaxError,
+    TokenError,
+    EOFError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+)
 
 
 @final
@@ -67,7 +77,7 @@ class MovingMNISTFile(Reader):
             ],
         )
         raw = self._array(view.file, "input_raw_data")
-        stored = np.concatenate([raw.rows(frames) for frames in own])
+        stored = np.concatenate([raw.rows(frames) for frames in own if frames])
         return Frames(_bytes(np.moveaxis(stored, 1, 3), view.name))
 
     def signals(self, view: View) -> Signals:

@@ -4,26 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from worldmodel.data.formats.npz_rows import NpzArray
 from worldmodel.errors import InputError
-
-MOST_DIMENSIONS = 4096
-"""Of actions or states; what declares more is damaged."""
-
-
-def read_matrix(array: NpzArray, steps: range, what: str) -> np.ndarray:
-    """Some rows of an array in an npz file; see `matrix`.
-
-    Raises:
-        InputError: It is no such array, or very wide.
-    """
-    width = array.shape[1] if len(array.shape) == 2 else len(array.shape)
-    if len(array.shape) not in (1, 2) or not 0 < width <= MOST_DIMENSIONS or array.dtype.hasobject:
-        raise InputError(
-            f"expected {what} to be numbers (n, D) of at most {MOST_DIMENSIONS} dimensions, "
-            f"got {array.dtype} {array.shape}"
-        )
-    return matrix(array.rows(steps), what)
 
 
 def matrix(values: np.ndarray, what: str) -> np.ndarray:

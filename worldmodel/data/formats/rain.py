@@ -1,7 +1,7 @@
 """Rain and reflectivity, and what byte stands for which.
 
 Reflectivity Z [mm6/m3] and rain R [mm/h] follow Marshall and Palmer, Z = 200 R^1.6; dBZ is
-10 log10(Z). Bytes are those of HKO-7, dBZ = 70 byte/255 - 10, which hold about 0.04 to 205 mm/h.
+10 log10(Z). Bytes are those of HKO-7, dBZ = 70 byte/255 - 10, which hold 0.009 to 205 mm/h.
 """
 
 from __future__ import annotations

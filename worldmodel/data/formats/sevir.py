@@ -11,6 +11,7 @@ import csv
 import math
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -21,6 +22,7 @@ import h5py
 import numpy as np
 
 from worldmodel.data.folder import Folder, Stamp
+from worldmodel.data.formats.picture_files import reason_without
 from worldmodel.data.hdf5 import HIGHEST_COMPRESSION, SMALL, find_dataset, opened, read_all
 from worldmodel.data.reader import Reader, Unit
 from worldmodel.data.scale import Scale, as_bytes
@@ -111,7 +113,7 @@ class SEVIR(Reader):
                 yield Flaw(file, "", "is in the catalogue, but not in the folder")
             return
         entries = self._entries(unit.name)
-        with opened(self.folder.local(unit.name)) as file:
+        with self._opened(unit.name) as file:
             vil, names = _vil(file), _names(file)
         if len(names) != vil[0]:
             raise InputError(f"expected one id per event, got {len(names)} for {vil[0]} events")
@@ -127,7 +129,7 @@ class SEVIR(Reader):
         """Read some frames; what is missing is 0."""
         index = view.place["index"]
         try:
-            with opened(self.folder.local(view.file)) as file:
+            with self._opened(view.file) as file:
                 stored = find_dataset(file, "vil")[index, :, :, steps.start : steps.stop]
         except InputError as error:
             raise InputError(f"{view.name}: {error}") from error
@@ -139,6 +141,16 @@ class SEVIR(Reader):
     def signals(self, view: View) -> Signals:
         """None: nobody acts."""
         return no_signals(view.length)
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[h5py.File]:
+        """A file; errors do not name it."""
+        path = self.folder.local(name)
+        try:
+            with opened(path) as file:
+                yield file
+        except InputError as error:
+            raise InputError(reason_without(str(path), str(error))) from error
 
     def _catalogue(self, name: str) -> _Catalogue:
         return _read_catalogue(self.folder.local(name), self.folder.files[name], name)

@@ -102,9 +102,7 @@ class Feature:
             InputError: It is damaged, NaN or infinite.
         """
         rows = finite(self._rows(example, range(self.count(example))), self.key)
-        if rows.dtype.kind != "f":
-            return rows.astype(np.float64)
-        return rows.astype(np.float32) if rows.dtype == np.float16 else rows
+        return rows if rows.dtype in (np.float32, np.float64) else rows.astype(np.float64)
 
     def picture_shape(self, example: Example) -> tuple[int, int, int]:
         """Height, width and channels of a camera's first picture.

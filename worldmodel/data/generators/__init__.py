@@ -10,3 +10,5 @@ from worldmodel.data.generators.v_mnist import VMNIST
 
 GENERATORS: tuple[type[Generator], ...] = (MovingMNIST, MixedMovingMNIST, VMNIST, MovingSprites)
 """All that a user can choose from."""
+
+__all__ = ["GENERATORS", "Generator"]

@@ -7,8 +7,9 @@ from importlib import import_module
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch.nn.functional import interpolate
 
-from worldmodel.data.blocks import resized
 from worldmodel.data.generators.generator import GeneratedPart
 from worldmodel.data.idx import read_idx
 from worldmodel.errors import InputError
@@ -37,7 +38,7 @@ def load_digits(path: str | None, part: GeneratedPart, side: int) -> np.ndarray:
         InputError: There is no such file, it is damaged, or holds no square pictures.
     """
     recorded = _small_digits(part) if path is None else _mnist(Path(path), part)
-    pictures = resized(recorded[..., None], (side, side), "squash")[..., 0]
+    pictures = _resized(recorded, side)
     pictures.flags.writeable = False
     return pictures
 
@@ -64,5 +65,13 @@ def _small_digits(part: GeneratedPart) -> np.ndarray:
     levels = import_module("sklearn.datasets").load_digits().images
     chosen = levels[:_SMALL_TRAIN] if part == "train" else levels[_SMALL_TRAIN:]
     pictures = np.rint(chosen * (255 / 16)).astype(np.uint8)
-    large = resized(pictures[..., None], (20, 20), "squash")[..., 0]
-    return np.pad(large, ((0, 0), (4, 4), (4, 4)))
+    return np.pad(_resized(pictures, 20), ((0, 0), (4, 4), (4, 4)))
+
+
+def _resized(pictures: np.ndarray, side: int) -> np.ndarray:
+    """Pixels are means of those they cover where pictures shrink, interpolated where they grow."""
+    if pictures.shape[1] == side:
+        return pictures
+    mode = "area" if side < pictures.shape[1] else "bilinear"
+    levels = torch.from_numpy(pictures)[:, None].float()
+    return interpolate(levels, (side, side), mode=mode)[:, 0].round().byte().numpy()
