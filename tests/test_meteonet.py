@@ -129,3 +129,15 @@ def test_other_products_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / FIRST).rename(tmp_path / "rainfall_SE_2017_12.2.npz")
     (view,) = found(tmp_path)
     assert view.file == "rainfall_SE_2017_12.2.npz"
+
+
+def test_damage_is_told_with_its_recording_and_frames(tmp_path: Path) -> None:
+    data = np.random.default_rng(0).integers(0, 99, (3, 90, 90)).astype(np.int16)
+    write_maps(tmp_path / FIRST, data, np.array(every_five_minutes(3)))
+    content = bytearray((tmp_path / FIRST).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / FIRST).write_bytes(content)
+    (view,) = found(tmp_path)
+    assert isinstance(view, View)
+    with pytest.raises(InputError, match=f"^{view.name}: frames 1 to 2: data: damaged"):
+        MeteoNet(Folder(tmp_path)).frames(view, range(1, 3))

@@ -315,7 +315,7 @@ def test_the_writer_refuses_what_the_reader_would(
 
 def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be written"):
-        write(tmp_path / "nowhere" / "a.hdf5")
+        write(write(tmp_path / "file.hdf5") / "a.hdf5")
 
 
 class TestRealFiles:

@@ -132,5 +132,5 @@ def test_damage_to_an_event_leaves_the_next_one(tmp_path: Path) -> None:
     reader = SEVIR(Folder(tmp_path))
     pixels = reader.frames(views["S1"], range(2, 5)).pixels[..., 0]
     np.testing.assert_array_equal(pixels, noise[0, :, :, 2:5].transpose(2, 0, 1))
-    with pytest.raises(InputError, match=f"^{NEW}/S2: "):
+    with pytest.raises(InputError, match=f"^{NEW}/S2: frames 0 to 1: "):
         reader.frames(views["S2"], range(2))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, final
 
 import numpy as np
-from rosbags.rosbag2 import Reader, StoragePlugin, Writer
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 from formats.case import Damage, FormatCase, Truth, moving_square, walk
@@ -88,9 +90,16 @@ def array(values: np.ndarray) -> Any:
     return made(kind, made("std_msgs/msg/MultiArrayLayout", [], 0), values)
 
 
-def write_bag(folder: Path, sent: Sequence[Sent], plugin: StoragePlugin) -> None:
+def write_bag(
+    folder: Path,
+    sent: Sequence[Sent],
+    plugin: StoragePlugin = StoragePlugin.MCAP,
+    compression: CompressionMode = CompressionMode.NONE,
+) -> None:
     """Write messages in order of logging."""
-    with Writer(folder, version=9, storage_plugin=plugin) as writer:
+    writer = Writer(folder, version=9, storage_plugin=plugin)
+    writer.set_compression(compression, CompressionFormat.ZSTD)
+    with writer:
         connections = {
             topic: writer.add_connection(topic, kind, typestore=STORE)
             for topic, kind in {each.topic: each.kind for each in sent}.items()
@@ -135,7 +144,11 @@ class RosBagCase(FormatCase):
 
     def write(self, folder: Path) -> list[Truth]:
         """Write three bags."""
-        return [*_arm(folder / "b"), *_alone(folder), *_mobile(folder / "hall" / "a")]
+        truths, files = _written()
+        for name, data in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(data)
+        return truths
 
     def damages(self) -> Mapping[str, Damage]:
         """Damage to the bag in sqlite3."""
@@ -217,6 +230,16 @@ class RosBagCase(FormatCase):
         }
 
 
+@lru_cache(maxsize=1)
+def _written() -> tuple[list[Truth], dict[str, bytes]]:
+    """What is in the bags, and their files, written once as that takes long."""
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        truths = [*_arm(folder / "b"), *_alone(folder), *_mobile(folder / "hall" / "a")]
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        return truths, {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
 def _mobile(folder: Path) -> list[Truth]:
     """Commands without a header that begin after the first frame."""
     frames, commands, positions = moving_square(0, 8), walk(0, 9, 6, np.float64), walk(1, 20, 2)
@@ -263,7 +286,7 @@ def _arm(folder: Path) -> list[Truth]:
     ]
     distances = raw(START, np.zeros((4, 4, 2), np.uint8), "16UC1")
     sent.append(Sent("/depth", "sensor_msgs/msg/Image", START, distances))
-    write_bag(folder, sent, StoragePlugin.MCAP)
+    write_bag(folder, sent)
     return [
         Truth(
             "b",
@@ -284,7 +307,7 @@ def _alone(folder: Path) -> list[Truth]:
         Sent("/policy/action", "std_msgs/msg/Float32MultiArray", stamp, array(row))
         for stamp, row in zip(frame_times(6), actions, strict=True)
     ]
-    write_bag(folder / "c", sent, StoragePlugin.MCAP)
+    write_bag(folder / "c", sent)
     (folder / "c" / "c.mcap").rename(folder / "c.mcap")
     (folder / "c" / "metadata.yaml").unlink()
     (folder / "c").rmdir()

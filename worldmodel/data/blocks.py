@@ -17,6 +17,7 @@ from worldmodel.data.folder import cache_folder
 from worldmodel.data.recent import RecentArrays
 from worldmodel.data.source import EpisodeSource
 from worldmodel.data.view import Frames, View
+from worldmodel.data.whole_file import whole_file
 
 Color = Literal["recorded", "rgb", "gray"]
 Fit = Literal["squash", "crop"]
@@ -90,13 +91,10 @@ class FrameStore:
         self._until_check -= 1
         if block.nbytes > self._left:
             return
-        path = self._path(episode, start)
-        unfinished = path.with_name(f".{os.getpid()}.{path.name}")
-        with open(unfinished, "wb") as file:
+        with whole_file(self._path(episode, start)) as unfinished, open(unfinished, "wb") as file:
             file.write(block.data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(unfinished, path)
         self._left -= block.nbytes
 
     def _path(self, episode: str, start: int) -> Path:

@@ -9,17 +9,23 @@ from collections.abc import Iterable, Sequence
 from worldmodel.data.view import Flaw
 
 _MOST_RUNS, _MOST_REASONS = 12, 20
+_NUMBERS = re.compile(r"\d+")
 _NUMBER_AT_END = re.compile(r"(.*?)(\d+)(\D*)")
 
 
 def summary(flaws: Sequence[Flaw]) -> str:
-    """One line per reason, with how many share it and their names."""
-    names = defaultdict[str, list[str]](list)
+    """One line per reason, with how many share it and their names.
+
+    Reasons that differ in numbers only are one; the first stands for all.
+    """
+    alike = defaultdict[str, list[Flaw]](list)
     for flaw in flaws:
-        names[flaw.reason].append(flaw.episode or flaw.file)
+        alike[_NUMBERS.sub("", flaw.reason)].append(flaw)
     lines = [
-        f"{len(those)} x {reason}: {_listed(those)}" if len(those) > 1 else f"{those[0]}: {reason}"
-        for reason, those in names.items()
+        f"{len(those)} x {those[0].reason}: {_listed(flaw.episode or flaw.file for flaw in those)}"
+        if len(those) > 1
+        else str(those[0])
+        for those in alike.values()
     ]
     more = [f"and {len(lines) - _MOST_REASONS} more reasons"] if len(lines) > _MOST_REASONS else []
     return "\n".join([*lines[:_MOST_REASONS], *more])

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, final
 import fsspec
 from fsspec.utils import get_protocol
 
+from worldmodel.data.whole_file import whole_file
 from worldmodel.errors import InputError
 
 
@@ -133,14 +134,11 @@ class _Remote:
         target = cache_folder() / "fetched" / digest / PurePosixPath(file).name
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = target.with_name(f".{os.getpid()}.{target.name}")
             try:
-                system.get_file(source, str(unfinished))
-                os.replace(unfinished, target)
+                with whole_file(target) as unfinished:
+                    system.get_file(source, str(unfinished))
             except OSError as error:
                 raise InputError(f"{source}: cannot be fetched ({error})") from error
-            finally:
-                unfinished.unlink(missing_ok=True)
         return target
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import logging
-import os
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, fields
-from importlib.metadata import version
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
@@ -23,6 +21,7 @@ from rich.progress import track
 from worldmodel.data.folder import Folder, cache_folder
 from worldmodel.data.reader import Reader, Unit
 from worldmodel.data.view import Flaw, View
+from worldmodel.data.whole_file import whole_file
 from worldmodel.errors import InputError
 
 SAVE_EVERY = 10.0
@@ -118,11 +117,10 @@ class _Index:
             for name, (stamp, findings) in self._known.items()
             for finding in findings or [None]
         ]
-        unfinished = self._path.with_name(f".{os.getpid()}.{self._path.name}")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), unfinished)
-            os.replace(unfinished, self._path)
+            with whole_file(self._path) as unfinished:
+                pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), unfinished)
         except OSError as error:
             _log.warning("the index is not kept: %s", error)
         self._changed, self._saved = False, time.monotonic()
@@ -141,11 +139,19 @@ def _stamp(unit: Unit, folder: Folder) -> str:
 
 
 def _path(reader: Reader) -> Path:
-    """One index per place, format and version of the code that scanned it."""
-    code = Path(inspect.getfile(type(reader))).read_bytes()
-    parts = (reader.folder.where, type(reader).__name__, version("worldmodel"), code)
+    """One index per place, format and version of the code that scans."""
+    parts = (reader.folder.where, type(reader).__name__, _code())
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
     return cache_folder() / "index" / f"{reader.folder.name}-{digest}.parquet"
+
+
+@cache
+def _code() -> str:
+    """Digest of all that can change what a scan finds."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _loaded(path: Path) -> dict[str, tuple[str, list[View | Flaw]]]:

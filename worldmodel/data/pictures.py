@@ -14,7 +14,7 @@ from worldmodel.errors import InputError
 JPEG_QUALITY = 95
 """Quality of JPEG, 1 to 95."""
 
-_DAMAGE = (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+_DAMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 def encode_jpeg(frame: np.ndarray) -> bytes:
@@ -77,6 +77,8 @@ def _opened(data: bytes, origin: str) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(data))
+    except UnidentifiedImageError as error:
+        raise InputError(f"{origin}: no readable picture (of no known kind)") from error
     except _DAMAGE as error:
         raise InputError(f"{origin}: no readable picture ({error})") from error
     if max(image.size) > LONGEST_SIDE:

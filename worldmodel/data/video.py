@@ -16,6 +16,7 @@ from typing import final
 
 import av
 import numpy as np
+from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.reformatter import VideoReformatter
@@ -25,6 +26,9 @@ from worldmodel.errors import InputError
 
 FRAME_RATE = 10
 """Frames per second written into a video whose rate is unknown; only players see it."""
+
+SLOWEST = 65_535
+"""Seconds per frame that a written video can say at most."""
 
 CONSTANT_RATE_FACTOR = 12
 """Quality of H.264, 0 (best) to 51; about 46 dB on 64x64 recordings."""
@@ -42,6 +46,7 @@ class Video:
     Args:
         source: File, or the bytes of one.
         origin: What to call it in an error.
+        partial: Take the frames that a file which was cut short still holds.
 
     Attributes:
         origin: What it is called in errors.
@@ -54,7 +59,7 @@ class Video:
         InputError: It is no video, or is cut short.
     """
 
-    def __init__(self, source: Path | bytes, origin: str) -> None:
+    def __init__(self, source: Path | bytes, origin: str, partial: bool = False) -> None:
         self._source, self.origin = source, origin
         with self._opened() as (container, stream):
             packets = [
@@ -65,7 +70,7 @@ class Video:
             self.height, self.width = stream.height, stream.width
             self.rate = float(stream.average_rate or 0)
             declared, base = stream.frames, stream.time_base or Fraction(1, FRAME_RATE)
-        if len(packets) < max(1, declared):
+        if len(packets) < (1 if partial else max(1, declared)):
             raise InputError(f"{origin}: declares {declared} frames and holds {len(packets)}")
         stamps = [pts for pts, _ in packets if pts is not None]
         self._stamped = len(set(stamps)) == len(packets)
@@ -143,11 +148,14 @@ class Video:
     def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
         source = io.BytesIO(self._source) if isinstance(self._source, bytes) else str(self._source)
         try:
-            with av.open(source, "r") as container:
+            with av.open(source, "r", metadata_errors="replace") as container:
                 if not container.streams.video:
                     raise InputError(f"{self.origin}: holds no video")
                 stream = container.streams.video[0]
-                stream.codec_context.thread_count = 1
+                codec: CodecContext | None = stream.codec_context
+                if codec is None:
+                    raise InputError(f"{self.origin}: holds a video of unknown encoding")
+                codec.thread_count = 1
                 yield container, stream
         except (FFmpegError, OSError) as error:
             raise InputError(
@@ -155,10 +163,18 @@ class Video:
             ) from error
 
 
+def video_file(path: Path, origin: str, partial: bool = False) -> Video:
+    """A video whose index is read once per process and version of the file; see `Video`."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise InputError(f"{origin}: cannot be read ({error.strerror})") from error
+    return _kept(path, origin, partial, status.st_size, status.st_mtime_ns)
+
+
 @lru_cache(maxsize=64)
-def video_file(path: Path, origin: str) -> Video:
-    """A video whose index is read once per process; see `Video`."""
-    return Video(path, origin)
+def _kept(path: Path, origin: str, partial: bool, size: int, changed: int) -> Video:
+    return Video(path, origin, partial)
 
 
 def encode_mp4(frames: Iterable[np.ndarray], rate: float = FRAME_RATE) -> bytes:
@@ -166,7 +182,7 @@ def encode_mp4(frames: Iterable[np.ndarray], rate: float = FRAME_RATE) -> bytes:
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
         options = {"crf": str(CONSTANT_RATE_FACTOR), "preset": "ultrafast"}
-        exact = Fraction(rate).limit_denominator(1001)
+        exact = Fraction(rate).limit_denominator(SLOWEST) or Fraction(1, SLOWEST)
         stream = container.add_stream("libx264", rate=exact, options=options)
         assert isinstance(stream, VideoStream)
         stream.pix_fmt = "yuv444p"

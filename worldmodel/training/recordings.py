@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -139,10 +140,11 @@ def split_data(source: EpisodeSource, data: DataConfig) -> Split:
         return split_by_list(names, _lines(data.test_list), data.validation)
     if data.split == "domain":
         return split_by_domain(views, data.validation_domains, data.test_domains)
+    timed = source.timed and not any(math.isnan(view.start) for view in views)
     published = all(view.part for view in views)
     if data.split == "published" or (data.split == "auto" and published):
         return split_as_published(views, data.validation, data.test)
-    if data.split == "time" or (data.split == "auto" and source.timed):
+    if data.split == "time" or (data.split == "auto" and timed):
         return split_by_time(views, data.validation, data.test)
     return split_by_hash(names, data.validation, data.test)
 

@@ -52,10 +52,11 @@ def stretches(times: Mapping[str, float]) -> Iterator[Stretch | Flaw]:
         if series.setdefault(time, file) != file:
             yield Flaw(file, "", "another file holds the picture of the same time")
     rising = sorted(series)
+    usual = interval(rising)
     for event in events(rising):
         files = [series[rising[index]] for index in event]
         if len(files) > 1:
-            yield Stretch(rising[event.start], interval(rising), tuple(files))
+            yield Stretch(rising[event.start], usual, tuple(files))
         else:
             yield Flaw(files[0], "", "no picture one interval before it or after it")
 

@@ -49,9 +49,9 @@ def told(*where: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(": ".join((*where, str(error)))) from error
+        raise InputError(": ".join(filter(None, (*where, str(error))))) from error
     except DAMAGE as error:
-        raise InputError(": ".join((*where, f"damaged HDF5 ({error})"))) from error
+        raise InputError(": ".join(filter(None, (*where, f"damaged HDF5 ({error})")))) from error
 
 
 @contextmanager

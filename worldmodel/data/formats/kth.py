@@ -19,7 +19,7 @@ from worldmodel.data.folder import Folder
 from worldmodel.data.formats.kth_names import VIDEO, part_of
 from worldmodel.data.formats.picture_files import reason_without
 from worldmodel.data.reader import Reader, Unit
-from worldmodel.data.video import video_file
+from worldmodel.data.video import Video, video_file
 from worldmodel.data.view import Flaw, Frames, Signals, View, no_signals
 from worldmodel.errors import InputError
 
@@ -60,7 +60,7 @@ class KTH(Reader):
         """A view per sequence."""
         name = _FILE.fullmatch(unit.name)
         assert name is not None
-        video = video_file(self.folder.local(unit.name), unit.name)
+        video = self._video(unit.name)
         for episode, first, last in self._sequences(unit.name, name["video"], len(video)):
             if not 1 <= first < last <= len(video):
                 yield Flaw(unit.name, episode, f"{SEQUENCES} lists frames that the video has not")
@@ -81,7 +81,7 @@ class KTH(Reader):
 
     def frames(self, view: View, steps: range) -> Frames:
         """Decode some frames of a sequence."""
-        video = video_file(self.folder.local(view.file), view.file)
+        video = self._video(view.file)
         first = view.place["first"]
         try:
             colours = video.frames(range(first + steps.start, first + steps.stop))
@@ -93,6 +93,10 @@ class KTH(Reader):
     def signals(self, view: View) -> Signals:
         """There are none."""
         return no_signals(view.length)
+
+    def _video(self, file: str) -> Video:
+        """One that was cut short still holds the first of its listed sequences."""
+        return video_file(self.folder.local(file), file, partial=bool(self._lists()))
 
     def _lists(self) -> list[str]:
         return [file for file in self.folder.files if PurePosixPath(file).name == SEQUENCES][:1]

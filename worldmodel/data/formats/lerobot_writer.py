@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, final
@@ -28,6 +26,7 @@ from worldmodel.data.formats.lerobot_statistics import (
     of_numbers,
 )
 from worldmodel.data.video import FRAME_RATE, encode_mp4
+from worldmodel.data.whole_file import written
 from worldmodel.data.writer import Film, Recording, Writer
 from worldmodel.errors import InputError
 
@@ -297,7 +296,7 @@ def _write_video(path: Path, film: Film, length: int, fps: float) -> Statistics:
     data = encode_mp4(statistics.watched(film.frames()), fps)
     if len(statistics) != length:
         raise InputError(f"{path}: expected {length} frames, got {len(statistics)}")
-    with _whole(path) as unfinished:
+    with written(path) as unfinished:
         unfinished.write_bytes(data)
     return statistics.result()
 
@@ -328,12 +327,12 @@ def _described(name: str, kind: str, dtype: str) -> dict[str, Any]:
 
 
 def _write_table(path: Path, table: pa.Table) -> None:
-    with _whole(path) as unfinished:
+    with written(path) as unfinished:
         pq.write_table(table, unfinished)
 
 
 def _write_json(path: Path, value: object) -> None:
-    with _whole(path) as unfinished:
+    with written(path) as unfinished:
         unfinished.write_text(json.dumps(value, indent=4, ensure_ascii=False), encoding="utf-8")
 
 
@@ -342,17 +341,3 @@ def _read_json(path: Path) -> dict[str, Any]:
         return dict(json.loads(path.read_bytes()))
     except (ValueError, TypeError, OSError) as error:
         raise InputError(f"{path}: not readable JSON ({error})") from error
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A file that takes its name when the block succeeds."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield unfinished
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error})") from error
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -22,6 +22,7 @@ import numpy as np
 
 from worldmodel.data.folder import Folder
 from worldmodel.data.formats.events import events, interval, iso, season
+from worldmodel.data.formats.frame_errors import naming
 from worldmodel.data.formats.npz_rows import NpzArray, npz_array
 from worldmodel.data.formats.rain import REFLECTIVITY, rain_pixels
 from worldmodel.data.reader import Reader, Unit
@@ -89,7 +90,8 @@ class MeteoNet(Reader):
     def frames(self, view: View, steps: range) -> Frames:
         """Inflate some frames; what is missing is 0."""
         first = view.place["first"]
-        rain = self._maps(view.file).rows(range(first + steps.start, first + steps.stop))
+        with naming(view, steps):
+            rain = self._maps(view.file).rows(range(first + steps.start, first + steps.stop))
         return Frames(_PIXELS[np.maximum(rain, 0)][..., None], rain < 0)
 
     def signals(self, view: View) -> Signals:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,11 +29,11 @@ from worldmodel.errors import InputError
 STATE = "state"
 """Key of the robot's state among the observations."""
 
-PIECE = 32
-"""Steps that are in memory at once."""
+PIECE_BYTES = 2**26
+"""Pixels that are in memory at once, at most; a step of all cameras always is."""
 
 _FINISHED = "recording"
-_VERSION = re.compile(r"-v\d+")
+_VERSION = re.compile(r"-v\d+$")
 
 
 @final
@@ -52,6 +53,7 @@ class MinariWriter(Writer):
         super().__init__(folder)
         self._data = folder / "data"
         self._storage: Any = None
+        self._described: Mapping[str, Any] = {}
         self._finished: list[str] = []
 
     def add(self, recording: Recording) -> None:
@@ -83,7 +85,7 @@ class MinariWriter(Writer):
             self._storage.update_metadata({"total_episodes": count, "total_steps": steps})
 
     def _open(self, recording: Recording, keys: Mapping[str, str]) -> None:
-        """Make the storage, or take over the one that is there."""
+        """Make the storage, or take over the one that is there if it is of such recordings."""
         described = {
             CAMERA_NAMES: keys,
             ACTION_NAMES: list(recording.action_names),
@@ -91,40 +93,25 @@ class MinariWriter(Writer):
             STATE_NAMES: list(recording.state_names),
         }
         observation, action = _spaces(recording, keys)
-        storage = library("minari.dataset.minari_storage").MinariStorage
-        if self._storage is None and not (self._data / DESCRIPTION).exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._storage = storage.new(self._data, observation, action, jpeg_encoding=False)
-            self._storage.update_metadata(
-                described
-                | {
-                    "dataset_id": _identity(self.folder),
-                    "minari_version": library("minari").__version__,
-                }
-            )
-        elif self._storage is None:
-            self._storage = storage.read(self._data)
-            self._finished = _finished(self._data / ARRAYS)
-        self._check_same(described, observation, action)
-
-    def _check_same(
-        self, described: Mapping[str, Any], observation: spaces.Space, action: spaces.Space
-    ) -> None:
-        there = self._storage.metadata
-        for key, wanted in described.items():
-            if there.get(key) != wanted:
-                raise InputError(
-                    f"expected {key} as in the recordings before it, {there.get(key)}, got {wanted}"
-                )
-        for space, wanted in zip(
-            (self._storage.observation_space, self._storage.action_space),
-            (observation, action),
-            strict=True,
-        ):
-            if space != wanted:
-                raise InputError(
-                    f"expected the same as the recordings before it, {space}, got {wanted}"
-                )
+        if self._storage is None:
+            storages = library("minari.dataset.minari_storage").MinariStorage
+            if (self._data / DESCRIPTION).exists():
+                _check_same(storages.read_raw_metadata(self._data), described)
+                self._storage = storages.read(self._data)
+                self._finished = _finished(self._data / ARRAYS)
+            else:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self._storage = storages.new(self._data, observation, action, jpeg_encoding=False)
+                self._storage.update_metadata(described | _identity(self.folder))
+            self._described = described
+        _check_same(self._described, described)
+        _check_same(
+            {
+                "observations": self._storage.observation_space,
+                "actions": self._storage.action_space,
+            },
+            {"observations": observation, "actions": action},
+        )
 
     def _drop(self, number: int) -> None:
         """Remove an episode, if it is there."""
@@ -138,14 +125,25 @@ class MinariWriter(Writer):
             yield
         except InputError as error:
             raise InputError(f"{self._data}: {error}") from error
-        except DAMAGE as error:
+        except (*DAMAGE, AssertionError) as error:
             raise InputError(f"{self._data}: cannot be written ({error})") from error
 
 
-def _identity(folder: Path) -> str:
-    """The library's name of a data set, which ends in a version."""
+def _check_same(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    for key, value in wanted.items():
+        if there.get(key) != value:
+            raise InputError(
+                f"expected {key} as in the recordings that are there, {there.get(key)}, got {value}"
+            )
+
+
+def _identity(folder: Path) -> dict[str, str]:
+    """What the library calls the data set, which must end in a version."""
     name = re.sub(r"[^-\w]", "_", folder.absolute().name)
-    return name if _VERSION.search(name) else f"{name}-v0"
+    return {
+        "dataset_id": name if _VERSION.search(name) else f"{name}-v0",
+        "minari_version": library("minari").__version__,
+    }
 
 
 def _keys(recording: Recording) -> dict[str, str]:
@@ -182,8 +180,9 @@ def _pieces(recording: Recording, keys: Mapping[str, str]) -> Iterator[dict[str,
     films = {key: recording.films[name] for key, name in keys.items()}
     frames = {key: film.frames() for key, film in films.items()}
     end = len(recording) - 1
-    for start in range(0, end, PIECE):
-        stop = min(start + PIECE, end)
+    steps = max(1, PIECE_BYTES // sum(math.prod(_shape(film)) for film in films.values()))
+    for start in range(0, end, steps):
+        stop = min(start + steps, end)
         last = stop == end
         observed = {
             key: _stacked(islice(frames[key], stop + last - start), film, range(start, stop + last))
@@ -191,12 +190,11 @@ def _pieces(recording: Recording, keys: Mapping[str, str]) -> Iterator[dict[str,
         }
         if recording.state_names:
             observed[STATE] = recording.signals.states[start : stop + last]
-        steps = stop - start
         yield {
             "observations": observed,
             "actions": recording.signals.actions[start:stop],
-            "rewards": np.zeros(steps),
-            "terminations": np.zeros(steps, bool),
+            "rewards": np.zeros(stop - start),
+            "terminations": np.zeros(stop - start, bool),
             "truncations": last & (np.arange(start, stop) == end - 1),
         }
     if extra := [keys[key] for key, rest in frames.items() if next(rest, None) is not None]:

@@ -18,6 +18,7 @@ from typing import Any, final
 import numpy as np
 
 from worldmodel.data.folder import Folder
+from worldmodel.data.formats.frame_errors import naming
 from worldmodel.data.formats.npz_rows import NpzArray, npz_array
 from worldmodel.data.reader import Reader, Unit
 from worldmodel.data.view import Flaw, Frames, Part, Signals, View, no_signals
@@ -66,19 +67,13 @@ class MovingMNISTFile(Reader):
 
     def frames(self, view: View, steps: range) -> Frames:
         """Read some frames."""
-        if _is_npy(view.file):
-            clip = self._mapped(view.file)[steps.start : steps.stop, view.place["clip"]]
-            return Frames(np.array(clip)[..., None])
-        (first, count), (second, _) = view.place["clip"]
-        own = (
-            range(first, first + count)[steps.start : steps.stop],
-            range(second, second + view.length - count)[
-                max(0, steps.start - count) : max(0, steps.stop - count)
-            ],
-        )
-        raw = self._array(view.file, "input_raw_data")
-        stored = np.concatenate([raw.rows(frames) for frames in own if frames])
-        return Frames(_bytes(np.moveaxis(stored, 1, 3), view.name))
+        with naming(view, steps):
+            if _is_npy(view.file):
+                clip = self._mapped(view.file)[steps.start : steps.stop, view.place["clip"]]
+                return Frames(np.array(clip)[..., None])
+            raw = self._array(view.file, "input_raw_data")
+            stored = np.concatenate([raw.rows(own) for own in _stretches(view, steps) if own])
+            return Frames(_bytes(np.moveaxis(stored, 1, 3)))
 
     def signals(self, view: View) -> Signals:
         """None: nobody acts."""
@@ -157,11 +152,18 @@ def _view(file: str, number: int, shape: tuple[int, int, int, int], clip: Any) -
     )
 
 
-def _bytes(stored: np.ndarray, origin: str) -> np.ndarray:
+def _stretches(view: View, steps: range) -> tuple[range, range]:
+    """Where a clip's input and output are among the frames of its file."""
+    (first, inputs), (second, outputs) = view.place["clip"]
+    return (
+        range(first, first + inputs)[steps.start : steps.stop],
+        range(second, second + outputs)[max(0, steps.start - inputs) : max(0, steps.stop - inputs)],
+    )
+
+
+def _bytes(stored: np.ndarray) -> np.ndarray:
     if stored.dtype == np.uint8:
         return stored
     if not (stored.min() >= 0 and stored.max() <= 1):
-        raise InputError(
-            f"{origin}: expected pixels from 0 to 1, got {stored.min():g} to {stored.max():g}"
-        )
+        raise InputError(f"expected pixels from 0 to 1, got {stored.min():g} to {stored.max():g}")
     return np.rint(255 * stored).astype(np.uint8)

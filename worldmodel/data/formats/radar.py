@@ -130,12 +130,8 @@ class RadarFiles(PictureFiles, ABC):
                 times[file] = head.time
             else:
                 yield Flaw(file, "", "differs in product or size from most files of its folder")
-        for stretch in stretches(times):
-            yield (
-                self._view(unit, stretch, height, width)
-                if isinstance(stretch, Stretch)
-                else stretch
-            )
+        for event in stretches(times):
+            yield event if isinstance(event, Flaw) else self._view(unit, event, height, width)
 
     def picture(self, view: View, file: str) -> Picture:
         """Decode one file."""

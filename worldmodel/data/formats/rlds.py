@@ -47,8 +47,11 @@ COMMANDS = {"world_vector": TRANSLATION, "rotation_delta": ROTATION}
 BRIDGE_ACTIONS = (*TRANSLATION, *ROTATION, "gripper")
 BRIDGE_STATES = ("x", "y", "z", "roll", "pitch", "yaw", "gripper")
 BRIDGE_UNITS = ("m", "m", "m", "rad", "rad", "rad", "")
-"""Of states and actions of BridgeData V2, whose `features.json` describes another robot
-(rail-berkeley/bridge_data_v2, issue 26)."""
+"""Of states and actions of BridgeData V2 (rail-berkeley/bridge_data_v2).
+
+Its `features.json` still describes the joints of a template; but its actions add up to the changes
+of its states.
+"""
 
 _SHARD = re.compile(
     r"(?P<folder>(?:.*/)?)(?P<dataset>[^/]+)-(?P<split>[^/-]+)\.tfrecord"

@@ -175,10 +175,8 @@ def _moves_by_displacements(settings: Mapping[str, Any]) -> bool:
     controller = _object(settings, "controller_configs")
     if "body_parts" in controller:
         parts = _object(controller, "body_parts")
-        arms = [
-            part for part in (_object(parts, "arms") or parts).values() if isinstance(part, dict)
-        ]
-        controller = arms[0] if len(arms) == 1 else {}
+        arms = _object(parts, "arms") or parts
+        controller = _object(arms, next(iter(arms))) if len(arms) == 1 else {}
     relative = controller.get("control_delta") is True or controller.get("input_type") == "delta"
     return controller.get("type") == "OSC_POSE" and relative
 
@@ -272,7 +270,7 @@ def _part(origin: _Origin, name: str) -> Part | Literal[""]:
     parts = origin.parts.get(name, set())
     if len(parts) > 1:
         raise InputError(f"expected to be in one part, is listed in {', '.join(sorted(parts))}")
-    return parts.copy().pop() if parts else ""
+    return next(iter(parts)) if parts else ""
 
 
 def _json(item: h5py.Group, key: str) -> dict[str, Any]:

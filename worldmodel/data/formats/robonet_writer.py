@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal, final
@@ -17,6 +14,7 @@ from worldmodel.data.formats.robonet import ACTION_NAMES, SUFFIX
 from worldmodel.data.pictures import encode_jpeg
 from worldmodel.data.video import FRAME_RATE, encode_mp4
 from worldmodel.data.view import Signals
+from worldmodel.data.whole_file import written
 from worldmodel.data.writer import Film, Recording, Writer
 from worldmodel.errors import InputError
 
@@ -53,7 +51,7 @@ def write_episode(
     """Write one recording; the file appears whole or not at all, replacing one of that name.
 
     Args:
-        path: File to write; its folder must exist.
+        path: File to write; missing folders are made.
         cameras: RGB frames of each camera, uint8. Each of shape (T, H, W, 3).
         actions: Action t takes frame t to frame t+1. Shape (T-1, A).
         states: Robot state at each frame. Shape (T, S).
@@ -89,7 +87,6 @@ class RoboNetWriter(Writer):
         path = self.folder / f"{recording.name.removesuffix(SUFFIX)}{SUFFIX}"
         if path.exists():
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
         signals = recording.signals
         states = signals.states
         low, high = states.min(axis=0), states.max(axis=0)
@@ -120,7 +117,7 @@ def _write(
     encoding: str,
 ) -> None:
     rate = float(metadata.get("fps") or FRAME_RATE)
-    with _replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with written(path) as temporary, h5py.File(temporary, "w") as file:
         file["file_version"] = "0.1.0"
         file["policy/actions"] = signals.actions
         file["env/state"] = signals.states
@@ -176,15 +173,3 @@ def _check_signals(
             raise InputError(
                 f"{path}: expected finite {name} of shape {shape}, got shape {array.shape}"
             )
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its name when the block succeeds."""
-    try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-            temporary = Path(folder) / "unfinished"
-            yield temporary
-            os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error})") from error

@@ -22,6 +22,7 @@ import h5py
 import numpy as np
 
 from worldmodel.data.folder import Folder, Stamp
+from worldmodel.data.formats.frame_errors import naming
 from worldmodel.data.formats.picture_files import reason_without
 from worldmodel.data.hdf5 import HIGHEST_COMPRESSION, SMALL, find_dataset, opened, read_all
 from worldmodel.data.reader import Reader, Unit
@@ -128,11 +129,8 @@ class SEVIR(Reader):
     def frames(self, view: View, steps: range) -> Frames:
         """Read some frames; what is missing is 0."""
         index = view.place["index"]
-        try:
-            with self._opened(view.file) as file:
-                stored = find_dataset(file, "vil")[index, :, :, steps.start : steps.stop]
-        except InputError as error:
-            raise InputError(f"{view.name}: {error}") from error
+        with naming(view, steps), self._opened(view.file) as file:
+            stored = find_dataset(file, "vil")[index, :, :, steps.start : steps.stop]
         pixels = np.moveaxis(stored, 2, 0)[..., None].copy()
         missing = pixels[..., 0] == MISSING
         pixels[missing] = 0

@@ -31,7 +31,7 @@ _LARGEST = 2**31
 @final
 @dataclass(frozen=True)
 class Feature:
-    """A picture, tensor or text that there is at each step.
+    """A picture or tensor that there is at each step.
 
     Attributes:
         key: Its name in the record, such as `steps/observation/state`.
@@ -128,7 +128,10 @@ class Feature:
         if self.encoding == "picture":
             stored = example.strings(self.key)
             return np.stack(
-                [decode_picture(stored[t], f"'{self.key}', {t}", size, channels) for t in steps]
+                [
+                    decode_picture(stored[t], f"'{self.key}', frame {t}", size, channels)
+                    for t in steps
+                ]
             )
         rows = self._rows(example, steps)
         if rows.min() < 0 or rows.max() > 255:
@@ -151,12 +154,11 @@ class Feature:
     def _unpacked(self, data: bytes) -> bytes:
         """The bytes of one step, no more of which are inflated than it declares."""
         size = self.width * np.dtype(self.dtype).itemsize
-        try:
-            data = (
-                zlib.decompressobj().decompress(data, size + 1) if self.encoding == "zlib" else data
-            )
-        except zlib.error as error:
-            raise InputError(f"'{self.key}' cannot be inflated ({error})") from error
+        if self.encoding == "zlib":
+            try:
+                data = zlib.decompressobj().decompress(data, size + 1)
+            except zlib.error as error:
+                raise InputError(f"'{self.key}' cannot be inflated ({error})") from error
         if len(data) != size:
             raise InputError(f"expected '{self.key}' to have {size} bytes per step")
         return data
