@@ -56,6 +56,14 @@ def _with(value: float) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
+        (
+            {"frames": FRAMES, "missing": torch.zeros(B, T, 3, 8, 8, dtype=torch.bool)},
+            r"Clip\.missing: .*\(B, T, 1, H, W\) = \(3, 4, 1, 8, 8\), got .*\(3, 4, 3, 8, 8\)",
+        ),
+        (
+            {"frames": FRAMES, "missing": torch.zeros(B, T, 1, 8, 8)},
+            r"Clip\.missing: expected booleans .*got torch\.float32",
+        ),
         ({"frames": (FRAMES * 255).byte()}, r"Clip\.frames: .*floating-point.*got torch\.uint8"),
         ({"frames": FRAMES[0]}, r"Clip\.frames: .*\(B, T, C, H, W\), got .*\(4, 3, 8, 8\)"),
         ({"frames": FRAMES[:, :1]}, r"Clip\.frames: expected at least 2 frames, got 1"),

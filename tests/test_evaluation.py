@@ -88,6 +88,19 @@ def test_padding_does_not_count():
     assert result.mean("copy last frame", "mae") == pytest.approx((0.3 + 0.6 + 0.3) / 5)
 
 
+def test_pixels_that_were_not_measured_do_not_count():
+    whole = clips([0.1, 0.2])
+    missing = torch.zeros(2, 4, 1, 2, 2, dtype=torch.bool)
+    missing[:, :, :, 0] = True
+    half = Clip.checked(whole.frames, whole.actions, missing=missing)
+    expected, scored = (
+        evaluate(Brighten(), [clip], context=2, metrics=MEAN) for clip in (whole, half)
+    )
+    for predictor, scores in expected.scores.items():
+        halves = [value / 2 for value in scores["mae"]]
+        assert scored.scores[predictor]["mae"] == pytest.approx(halves, abs=1e-6)
+
+
 def test_saved_as_valid_json(tmp_path):
     still = Clip.checked(torch.full((2, 3, 1, 2, 2), 0.5), torch.zeros(2, 2, 1))
     result = evaluate(Brighten(), [still], context=1, metrics={"psnr_float": psnr_float})

@@ -38,6 +38,22 @@ def test_squared_and_absolute_error_add_up() -> None:
     assert float(weighted) == pytest.approx(float(squared + 0.5 * absolute) + 0.2)
 
 
+def test_pixels_that_were_not_measured_do_not_count() -> None:
+    predictions, frames = torch.rand(2, 3, 3, 5, 5), torch.rand(2, 4, 3, 5, 5)
+    missing = torch.rand(2, 4, 1, 5, 5) < 0.4
+    clip = Clip.checked(frames, missing=missing)
+    errors = np.abs(predictions.double().numpy() - frames[:, 1:].double().numpy())
+    known = ~np.broadcast_to(missing[:, 1:].numpy(), errors.shape)
+    expected = np.mean([errors[b, t][known[b, t]].mean() for b in range(2) for t in range(3)])
+    assert mean_absolute_error(predictions, clip).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_frame_without_a_measured_pixel_does_no_harm() -> None:
+    missing = torch.ones(1, 3, 1, 4, 4, dtype=torch.bool)
+    clip = Clip.checked(torch.rand(1, 3, 1, 4, 4), missing=missing)
+    assert mean_squared_error(torch.rand(1, 2, 1, 4, 4), clip).item() == 0.0
+
+
 def test_training_weighs_the_absolute_error(monkeypatch: pytest.MonkeyPatch) -> None:
     losses: list[Tensor] = []
     clip, model = Clip.checked(torch.rand(2, 3, 1, 8, 8)), PredRNNConfig(layers=1, hidden=4)

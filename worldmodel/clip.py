@@ -100,6 +100,13 @@ class Clip(TensorClass):
         )
 
 
+def where_measured(prediction: Tensor, clip: Clip, context: int) -> Tensor:
+    """A prediction (B, T-context, C, H, W), with the truth where nothing was measured."""
+    if clip.missing is None:
+        return prediction
+    return torch.where(clip.missing[:, context:], clip.frames[:, context:], prediction)
+
+
 def _finite_range(name: str, values: Tensor) -> tuple[float, float]:
     """Smallest and largest value; both are NaN or infinite where one value is."""
     if not values.numel():

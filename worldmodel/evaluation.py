@@ -13,7 +13,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from worldmodel.clip import Clip
+from worldmodel.clip import Clip, where_measured
 from worldmodel.errors import InputError
 from worldmodel.metrics.pixel import Metric, mse_sum, psnr_float, ssim_gaussian
 from worldmodel.model import WorldModel
@@ -94,7 +94,7 @@ def evaluate(
         clips += len(truth)
         frames = valid.sum(0).cpu() + (frames if len(frames) else 0)
         for predictor, prediction in _predictions(model, clip, exchanged, context):
-            guess = _where_measured(prediction, truth, clip, context)
+            guess = where_measured(prediction, clip, context)
             row = sums.setdefault(predictor, {})
             for name, metric in metrics.items():
                 values = metric(guess, truth).masked_fill(~valid, 0.0)
@@ -138,13 +138,6 @@ def _predictions(
         yield "exchanged actions", predict(model, _acting(clip, exchanged), context)
     last = clip.frames[:, context - 1 : context]
     yield "copy last frame", last.expand_as(clip.frames[:, context:])
-
-
-def _where_measured(prediction: Tensor, truth: Tensor, clip: Clip, context: int) -> Tensor:
-    """The prediction, with the truth where nothing was measured."""
-    if clip.missing is None:
-        return prediction
-    return torch.where(clip.missing[:, context:], truth, prediction)
 
 
 def _acting(clip: Clip, actions: Tensor) -> Clip:

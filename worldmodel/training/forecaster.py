@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from worldmodel.clip import Clip
+from worldmodel.clip import Clip, where_measured
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.metrics.pixel import mse_sum
 from worldmodel.model import WorldModel
@@ -103,7 +103,7 @@ class Forecaster(lightning.LightningModule):
         predictions = predict(self.model, batch, context).float()
         copied = batch.frames[:, context - 1 : context].expand_as(truth)
         for name, frames in (("mse", predictions), ("mse_copy_last", copied)):
-            value = mse_sum(frames, truth).mean()
+            value = mse_sum(where_measured(frames, batch, context), truth).mean()
             self.log(
                 f"validation/{name}", value, batch_size=len(truth), sync_dist=True, prog_bar=True
             )
