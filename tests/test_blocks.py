@@ -64,9 +64,7 @@ def test_a_stretch_is_the_same_wherever_it_comes_from(
         for start, stop in ((0, 3), (BLOCK - 2, BLOCK + 2), (10, 2 * BLOCK + 5), (180, 185)):
             frames = kept.frames(0, range(start, stop))
             assert frames.shape == (stop - start, 4 if missing else 3, *SIZE)
-            np.testing.assert_array_equal(
-                frames[:, :3], whole[start:stop].transpose(0, 3, 1, 2)
-            )
+            np.testing.assert_array_equal(frames[:, :3], whole[start:stop].transpose(0, 3, 1, 2))
     assert kept.frames(1, range(5)).shape[0] == 5
 
 

@@ -13,7 +13,8 @@ from PIL import Image
 from reading import frames_of, opened
 
 from worldmodel.cli import main
-from worldmodel.commands.data.convert import MARK
+from worldmodel.commands.data.convert import MARK, WRITERS, Target
+from worldmodel.data.writer import Recording, Writer
 
 Captured = pytest.CaptureFixture[str]
 
@@ -167,16 +168,14 @@ def test_a_damaged_recording_is_left_out_and_named(
 
 @pytest.mark.parametrize("to", ["robonet", "lerobot", "minari"])
 def test_a_stopped_conversion_goes_on(
-    logs: Path, tmp_path: Path, to: str, monkeypatch: pytest.MonkeyPatch
+    logs: Path, tmp_path: Path, to: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from worldmodel.commands.data.convert import WRITERS
-
     out, whole = tmp_path / "out", tmp_path / "whole"
     given = ["data", "convert", str(logs), str(out), f"--to={to}"]
     writer = WRITERS[to]
     add, added = writer.add, []
 
-    def interrupted(self: object, recording: object) -> None:
+    def interrupted(self: Writer, recording: Recording) -> None:
         if len(added) == 2:
             raise KeyboardInterrupt
         added.append(recording)

@@ -320,7 +320,7 @@ def stopped(logs: Path, tmp_path: Path) -> TrainConfig:
 
 
 def test_a_run_goes_on_elsewhere(stopped: TrainConfig, tmp_path: Path) -> None:
-    Path(stopped.data.path).rename(tmp_path / "moved")
+    Path(stopped.data.paths[0]).rename(tmp_path / "moved")
     data = replace(stopped.data, path=str(tmp_path / "moved"), cache=1)
     train(replace(stopped, data=data, stored="float16", accelerator="auto", resume=True))
 
@@ -340,7 +340,7 @@ def test_other_options_are_refused(stopped: TrainConfig) -> None:
 
 
 def test_other_recordings_are_refused(stopped: TrainConfig) -> None:
-    write_log(Path(stopped.data.path), RECORDINGS)
+    write_log(Path(stopped.data.paths[0]), RECORDINGS)
     with pytest.raises(InputError, match=r"recordings are not those of .*split\.json"):
         train(replace(stopped, resume=True))
 

@@ -7,8 +7,8 @@ from formats.bair import BAIRCase
 from formats.case import FormatCase
 from formats.cikm2017 import CIKM2017Case
 from formats.fmi import FMICase
-from formats.hko7 import HKO7Case
 from formats.folder_of_videos import VideoFolderCase
+from formats.hko7 import HKO7Case
 from formats.human36m import Human36MCase
 from formats.knmi import KNMICase
 from formats.kth import KTHCase

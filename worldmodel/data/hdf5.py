@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,16 +15,34 @@ from worldmodel.errors import InputError
 HIGHEST_COMPRESSION = 1032
 """Of deflate, the strongest usual filter: bytes that one stored byte can become."""
 
+DAMAGE = (
+    OSError,
+    RuntimeError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+)
+"""What h5py raises where a file's structures are damaged."""
+
 LOOKED_INTO = 8
 """Files that are opened to find out a format: the first may be damaged."""
 
 SMALL = 2**20
 """Bytes that may be read whatever is stored."""
 
+_MOST_LISTED = 20
+
 
 @contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
+def opened(path: Path, name: str = "") -> Iterator[h5py.File]:
     """Open for reading.
+
+    Args:
+        path: Of the file.
+        name: What to call it in an error; its path if left out.
 
     Raises:
         InputError: The library cannot open it, or fails to read from it inside the block.
@@ -33,8 +52,8 @@ def opened(path: Path) -> Iterator[h5py.File]:
             yield file
     except InputError:
         raise
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: not a readable HDF5 file ({error})") from error
+    except DAMAGE as error:
+        raise InputError(f"{name or path}: not a readable HDF5 file ({error})") from error
 
 
 def groups_of(path: Path) -> frozenset[str]:
@@ -72,8 +91,14 @@ def find_group(file: h5py.File, key: str) -> h5py.Group:
 
 def _available(file: h5py.File) -> str:
     keys: list[str] = []
-    file.visit(keys.append)
-    return ", ".join(keys[:20]) + (", ..." if len(keys) > 20 else "") or "nothing"
+
+    def listed(key: object) -> bool | None:
+        keys.append(str(key))
+        return len(keys) > _MOST_LISTED or None
+
+    file.visit(listed)
+    more = ", ..." if len(keys) > _MOST_LISTED else ""
+    return ", ".join(keys[:_MOST_LISTED]) + more or "nothing"
 
 
 def numeric_attribute(item: h5py.Group | h5py.Dataset, key: str) -> np.ndarray:
@@ -98,18 +123,33 @@ def text_attribute(item: h5py.Group | h5py.Dataset, key: str) -> str:
 
 
 def read_all(dataset: h5py.Dataset) -> np.ndarray:
-    """All of a dataset, unless it declares far more than the file stores for it.
+    """All of a dataset.
 
     Raises:
-        InputError: No compression could make so little of so much.
+        InputError: It declares more than the file stores for it.
+    """
+    check_stored(dataset)
+    return dataset[:]
+
+
+def check_stored(dataset: h5py.Dataset) -> None:
+    """Refuse a dataset of which not all is stored: the rest would be read as zeros.
+
+    Raises:
+        InputError: Parts are missing, or no compression could make so little of so much.
     """
     stored = dataset.id.get_storage_size()
-    if dataset.nbytes > SMALL + stored * HIGHEST_COMPRESSION:
+    if not _is_whole(dataset) or dataset.nbytes > SMALL + stored * HIGHEST_COMPRESSION:
         raise InputError(
-            f"{dataset.file.filename}: '{dataset.name}' declares {dataset.nbytes} bytes "
-            f"{dataset.shape} and stores {stored}"
+            f"'{dataset.name}' declares {dataset.nbytes} bytes {dataset.shape} and stores {stored}"
         )
-    return dataset[:]
+
+
+def _is_whole(dataset: h5py.Dataset) -> bool:
+    if not dataset.chunks:
+        return dataset.id.get_storage_size() >= dataset.nbytes
+    sides = zip(dataset.shape, dataset.chunks, strict=True)
+    return dataset.id.get_num_chunks() >= math.prod(-(-side // chunk) for side, chunk in sides)
 
 
 def read_finite(file: h5py.File, key: str) -> np.ndarray:

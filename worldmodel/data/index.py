@@ -127,10 +127,17 @@ class _Index:
 
     def _findings(self, unit: Unit) -> Iterator[View | Flaw]:
         try:
-            yield from self._reader.scan(unit)
+            for finding in self._reader.scan(unit):
+                yield _writable(finding) if isinstance(finding, Flaw) else finding
         except InputError as error:
             reason = str(error).replace(f"{self._reader.folder.where}/", "")
-            yield Flaw(unit.name, "", reason.removeprefix(f"{unit.name}: "))
+            yield _writable(Flaw(unit.name, "", reason.removeprefix(f"{unit.name}: ")))
+
+
+def _writable(flaw: Flaw) -> Flaw:
+    """The flaw without what is no valid text, which a damaged file may hold."""
+    texts = (flaw.file, flaw.episode, flaw.reason)
+    return Flaw(*(text.encode(errors="replace").decode() for text in texts))
 
 
 def _stamp(unit: Unit, folder: Folder) -> str:

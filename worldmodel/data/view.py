@@ -84,6 +84,10 @@ class View:
             )
         if len(set(self.action_names)) < len(self.action_names):
             raise InputError(f"expected actions of different names, got {self.action_names}")
+        texts = (self.name, self.camera, self.file, self.domain, self.task, *self.action_names)
+        for text in (*texts, *self.action_units, *self.inferred_actions, *self.state_names):
+            if not is_unicode(text):
+                raise InputError(f"expected names to be valid text, got {text!r}")
         if not (math.isfinite(self.fps) and self.fps >= 0):
             raise InputError(f"expected frames per second of at least 0, got {self.fps}")
 
@@ -130,6 +134,11 @@ class Frames(NamedTuple):
 
     pixels: np.ndarray
     missing: np.ndarray | None = None
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written down: parts of damaged files may not."""
+    return text.encode(errors="replace").decode() == text
 
 
 def no_signals(length: int) -> Signals:

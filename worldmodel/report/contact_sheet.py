@@ -83,7 +83,7 @@ def _draw_actions(axes: Axes, recording: Filmed) -> None:
     parts = (recording.actions - (low + high) / 2) / half
     held = np.concatenate([parts, parts[-1:]])
     lanes = np.arange(len(half))
-    for lane, values in zip(lanes, held.T, strict=True):
+    for lane, values in enumerate(held.T):
         axes.axhline(lane, color="lightgray", linewidth=0.6)
         axes.step(np.arange(len(values)), lane - 0.42 * values, where="post", linewidth=1.0)
     ranges = zip(recording.action_names, low, high, strict=True)

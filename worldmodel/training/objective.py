@@ -13,7 +13,9 @@ from worldmodel.clip import Clip
 def mean_squared_error(predictions: Tensor, clip: Clip) -> Tensor:
     """Mean over the pixels of the recorded frames 1..T-1; `predictions` is (B, T-1, C, H, W).
 
-    PredRNN's code; the paper (equation 6) sums. What was not recorded does not count.
+    PredRNN's code; the paper (equation 6) sums. Frames that were not recorded do not count. Pixels
+    that were not measured count as the 0 that they show: left free, a model fills them with
+    whatever, and then feeds that to itself.
     """
     return _mean_over_recorded((predictions - clip.frames[:, 1:]).square(), clip)
 
@@ -43,11 +45,7 @@ def training_loss(
 
 
 def _mean_over_recorded(errors: Tensor, clip: Clip) -> Tensor:
-    """Mean of the errors (B, T-1, C, H, W) of the recorded pixels of frames 1..T-1."""
-    if clip.missing is None:
-        means = errors.mean(dim=(2, 3, 4))
-    else:
-        known = (~clip.missing[:, 1:]).to(errors.dtype).expand_as(errors)
-        means = (errors * known).sum(dim=(2, 3, 4)) / known.sum(dim=(2, 3, 4)).clamp_min(1.0)
+    """Mean of the errors (B, T-1, C, H, W) of the recorded frames 1..T-1."""
+    means = errors.mean(dim=(2, 3, 4))
     recorded = clip.valid[:, 1:].to(means.dtype)
     return (means * recorded).sum() / recorded.sum().clamp_min(1.0)

@@ -11,20 +11,8 @@ import h5py
 import numpy as np
 
 from worldmodel.data.folder import Folder
-from worldmodel.data.hdf5 import HIGHEST_COMPRESSION, SMALL
+from worldmodel.data.hdf5 import DAMAGE, check_stored, opened
 from worldmodel.errors import InputError
-
-DAMAGE = (
-    OSError,
-    RuntimeError,
-    LookupError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    MemoryError,
-)
-"""What h5py raises where a file's structures are damaged."""
 
 
 class Layout(NamedTuple):
@@ -61,14 +49,8 @@ def opened_file(folder: Folder, file: str) -> Iterator[h5py.File]:
     Raises:
         InputError: It is not there, or the library fails to read it.
     """
-    path = folder.local(file)
-    try:
-        with h5py.File(path, "r") as opened:
-            yield opened
-    except InputError:
-        raise
-    except DAMAGE as error:
-        raise InputError(f"{file}: not a readable HDF5 file ({error})") from error
+    with opened(folder.local(file), file) as found:
+        yield found
 
 
 def group_in(group: h5py.Group, key: str) -> h5py.Group:
@@ -92,18 +74,8 @@ def array_in(group: h5py.Group, key: str) -> h5py.Dataset:
     item = group.get(key)
     if not isinstance(item, h5py.Dataset):
         raise InputError(f"no dataset '{key}'; available: {', '.join(group) or 'nothing'}")
-    stored = item.id.get_storage_size()
-    if not _is_complete(item) or item.nbytes > SMALL + stored * HIGHEST_COMPRESSION:
-        raise InputError(f"'{key}' declares {item.nbytes} bytes {item.shape} and stores {stored}")
+    check_stored(item)
     return item
-
-
-def _is_complete(dataset: h5py.Dataset) -> bool:
-    """Whether all is stored; what never was would be read as zeros."""
-    if not dataset.chunks:
-        return dataset.id.get_storage_size() >= dataset.nbytes
-    sides = zip(dataset.shape, dataset.chunks, strict=True)
-    return dataset.id.get_num_chunks() >= math.prod(-(-side // chunk) for side, chunk in sides)
 
 
 def numbers_in(group: h5py.Group, keys: Iterable[str], length: int) -> np.ndarray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple, final
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from worldmodel.data.folder import Folder
 from worldmodel.data.formats.hdf5_episodes import Layout, picture_layout, told
+from worldmodel.data.optional import library
 from worldmodel.errors import InputError
 
 ACTION_NAMES, ACTION_UNITS, STATE_NAMES = "action_names", "action_units", "state_names"
@@ -87,20 +87,6 @@ class Description:
     action_units: tuple[str, ...]
     state_names: tuple[str, ...]
     environment: str
-
-
-def library(module: str) -> Any:
-    """A module of the library that reads and writes Minari.
-
-    Raises:
-        InputError: It is not installed.
-    """
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise InputError(
-            f"Minari needs more packages ({error}): pip install 'worldmodel[logs]'"
-        ) from error
 
 
 def leaves(space: gymnasium.Space, key: str, name: str = "") -> Iterator[Leaf]:

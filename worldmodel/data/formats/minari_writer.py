@@ -14,15 +14,15 @@ import h5py
 import numpy as np
 from gymnasium import spaces
 
-from worldmodel.data.formats.hdf5_episodes import DAMAGE
 from worldmodel.data.formats.minari import ARRAYS, DESCRIPTION
 from worldmodel.data.formats.minari_metadata import (
     ACTION_NAMES,
     ACTION_UNITS,
     CAMERA_NAMES,
     STATE_NAMES,
-    library,
 )
+from worldmodel.data.hdf5 import DAMAGE
+from worldmodel.data.optional import library
 from worldmodel.data.writer import Film, Recording, Writer
 from worldmodel.errors import InputError
 

@@ -69,7 +69,7 @@ def write_episode(
     path = Path(path)
     actions, states, low, high = map(np.asarray, (actions, states, low_bound, high_bound))
     _check_cameras(path, cameras)
-    films = [Film(*frames.shape[1:3], partial(iter, frames)) for frames in cameras]
+    films = [Film(frames.shape[1], frames.shape[2], partial(iter, frames)) for frames in cameras]
     names = {"action_names": ",".join(action_names)}
     signals = Signals(_floating(actions), _floating(states))
     _check_signals(path, signals, len(cameras[0]), len(action_names), low, high)

@@ -24,7 +24,7 @@ import numpy as np
 from worldmodel.data.folder import Folder, Stamp
 from worldmodel.data.formats.frame_errors import naming
 from worldmodel.data.formats.picture_files import reason_without
-from worldmodel.data.hdf5 import HIGHEST_COMPRESSION, SMALL, find_dataset, opened, read_all
+from worldmodel.data.hdf5 import check_stored, find_dataset, opened, read_all
 from worldmodel.data.reader import Reader, Unit
 from worldmodel.data.scale import Scale, as_bytes
 from worldmodel.data.view import Flaw, Frames, Part, Signals, View, no_signals
@@ -199,19 +199,9 @@ def _vil(file: h5py.File) -> tuple[int, int, int, int]:
     vil = find_dataset(file, "vil")
     if vil.ndim != 4 or vil.dtype != np.uint8:
         raise InputError(f"expected 'vil' to be uint8 (N, H, W, T), got {vil.dtype} {vil.shape}")
-    stored = vil.id.get_storage_size()
-    if vil.nbytes > SMALL + stored * HIGHEST_COMPRESSION or not _is_whole(vil):
-        raise InputError(f"'vil' declares {vil.nbytes} bytes {vil.shape} and stores {stored}")
+    check_stored(vil)
     events, height, width, length = vil.shape
     return events, height, width, length
-
-
-def _is_whole(dataset: h5py.Dataset) -> bool:
-    """Whether every chunk was written: what was not is read as zeros."""
-    if dataset.chunks is None:
-        return dataset.id.get_storage_size() >= dataset.nbytes
-    sides = zip(dataset.shape, dataset.chunks, strict=True)
-    return dataset.id.get_num_chunks() >= math.prod(-(-side // chunk) for side, chunk in sides)
 
 
 def _names(file: h5py.File) -> list[str]:

@@ -10,12 +10,12 @@ import os
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, final
 
 import numpy as np
 
+from worldmodel.data.optional import library
 from worldmodel.data.view import Flaw, View
 from worldmodel.errors import InputError
 
@@ -36,10 +36,10 @@ class Example:
     """
 
     def __init__(self, data: bytes) -> None:
-        message = _library("tfrecord.example_pb2").Example()
+        message = library("tfrecord.example_pb2").Example()
         try:
             message.ParseFromString(data)
-        except _library("google.protobuf.message").DecodeError as error:
+        except library("google.protobuf.message").DecodeError as error:
             raise InputError(f"a record is no tf.train.Example ({error})") from error
         self._features: Mapping[str, Any] = message.features.feature
 
@@ -194,14 +194,5 @@ def _data_size(file: IO[bytes], end: int) -> int:
 
 
 def _masked_crc(data: bytes) -> int:
-    checksum = _library("crc32c").crc32c(data)
+    checksum = library("crc32c").crc32c(data)
     return ((checksum >> 15 | checksum << 17) + _MASK) & 0xFFFFFFFF
-
-
-def _library(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise InputError(
-            "TFRecord files are read by the package tfrecord: pip install 'worldmodel[logs]'"
-        ) from error
