@@ -71,6 +71,21 @@ def test_what_is_known_of_a_recording(tmp_path: Path) -> None:
     assert (boxing.channels, boxing.fps, boxing.length) == (1, 25.0, 4)
 
 
+def test_a_video_cut_short_keeps_the_sequences_before_the_cut(tmp_path: Path) -> None:
+    line = "person01_boxing_d4\tframes\t1-20, 21-60"
+    path = tmp_path / "person01_boxing_d4_uncomp.avi"
+    noise = np.random.default_rng(0).integers(0, 256, (60, 16, 16, 3), np.uint8)
+    write_video(path, noise)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    (tmp_path / "00sequences.txt").write_text(f"{line}\n{LIST}")
+    reader = KTH(Folder(tmp_path))
+    (kept,) = views(reader)
+    assert (kept.name, kept.length) == ("person01_boxing_d4_uncomp.avi/1", 20)
+    assert len(reader.frames(kept, range(20)).pixels) == 20
+    (flaw,) = [finding for finding in found(reader) if isinstance(finding, Flaw)]
+    assert flaw.episode == "person01_boxing_d4_uncomp.avi/2"
+
+
 def test_a_list_without_the_video_is_refused(tmp_path: Path) -> None:
     write_video(tmp_path / "person13_handclapping_d3_uncomp.avi", gray(0, 4))
     (tmp_path / "00sequences.txt").write_text(LIST)

@@ -86,7 +86,7 @@ class KTHCase(FormatCase):
             "backwards": Damage(_listed("7-9", "9-7"), "the video has not", (f"{boxing}/2",)),
             "a large number": Damage(_listed("4-10, 1-5", f"1-{10**30}"), "such as", both),
             "cut frames": Damage(
-                _cut(walking), "declares|decoded|damaged|readable", both, when_read=True
+                _cut(walking), "has not|decoded|damaged|readable", both, when_read=True
             ),
         }
 

@@ -86,9 +86,10 @@ def _npz(path: Path, length: int) -> Beside:
 def _csv(path: Path, length: int) -> Beside:
     try:
         table = pyarrow.csv.read_csv(path, pyarrow.csv.ReadOptions(use_threads=False))
+        names = table.column_names
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise InputError(f"not a readable csv file ({error})") from error
-    if table.column_names and all(map(_is_number, table.column_names)):
+    if names and all(map(_is_number, names)):
         raise InputError("expected a first line of names, got numbers")
 
     def column(name: str) -> np.ndarray:
@@ -97,7 +98,7 @@ def _csv(path: Path, length: int) -> Beside:
             raise InputError(f"expected numbers in column {name!r}, got {values.type}")
         return values.to_numpy()
 
-    return _table(table.column_names, len(table), column, length)
+    return _table(names, len(table), column, length)
 
 
 def _parquet(path: Path, length: int) -> Beside:

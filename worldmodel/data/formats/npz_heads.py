@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 import zipfile
 import zlib
+from os import SEEK_END
 from pathlib import Path
 from tokenize import TokenError
 from typing import IO, NamedTuple
@@ -13,7 +15,10 @@ import numpy as np
 
 from worldmodel.errors import InputError
 
+_END = struct.Struct("<10xH10x")
+_MANY = 2**16 - 1
 _UNREADABLE = (
+    struct.error,
     zipfile.BadZipFile,
     zlib.error,
     RuntimeError,
@@ -43,19 +48,31 @@ def npz_heads(path: Path) -> dict[str, Head]:
     """Heads of all arrays in an npz file, in its order; records with odd names are left out.
 
     Raises:
-        InputError: It is none, or one of its arrays cannot be read.
+        InputError: It is none, one of its arrays cannot be read, or its directory is damaged.
     """
     found = {}
     try:
         with zipfile.ZipFile(path) as archive, warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            for name in archive.namelist():
-                if name.endswith(".npy"):
-                    with archive.open(name) as file:
-                        found[name.removesuffix(".npy")] = _head(file)
+            names = archive.namelist()
+            for name in names:
+                with archive.open(name) as file:
+                    found[name] = _head(file)
+        declared = _declared(path)
     except _UNREADABLE as error:
         raise InputError(f"no readable npz file ({error})") from error
-    return {key: head for key, head in found.items() if head is not None}
+    if declared not in (len(found), _MANY) or not all(name.endswith(".npy") for name in names):
+        raise InputError(
+            f"expected {declared} arrays by the directory, got {', '.join(names):.200}"
+        )
+    return {name.removesuffix(".npy"): head for name, head in found.items() if head is not None}
+
+
+def _declared(path: Path) -> int:
+    """How many arrays the directory at the end declares; numpy writes no comment after it."""
+    with open(path, "rb") as file:
+        file.seek(-_END.size, SEEK_END)
+        return _END.unpack(file.read())[0]
 
 
 def _head(file: IO[bytes]) -> Head | None:
