@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -167,6 +168,43 @@ def test_pickled_objects_are_never_loaded(tmp_path: Path) -> None:
         with pytest.raises(InputError):
             list(reader.scan(unit))
     assert not (tmp_path / "executed").exists()
+
+
+def test_an_action_that_is_dropped_may_be_missing(tmp_path: Path) -> None:
+    actions = walk(0, 6, 2)
+    actions[-1] = np.nan
+    np.savez(tmp_path / "a.npz", image=moving_square(0, 6), actions=actions)
+    np.testing.assert_array_equal(read(tmp_path)[2].actions, actions[:-1])
+
+
+def test_actions_of_one_number_and_truths(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", image=moving_square(0, 4), action=np.array([True, False, True]))
+    actions = read(tmp_path)[2].actions
+    assert actions.tolist() == [[1], [0], [1]]
+    assert actions.dtype == np.float64
+
+
+def test_two_names_for_the_actions(tmp_path: Path) -> None:
+    both: dict[str, Any] = {"action": walk(0, 3, 2), "actions": walk(1, 3, 2)}
+    np.savez(tmp_path / "a.npz", image=moving_square(0, 4), **both)
+    with pytest.raises(InputError, match="expected one array of actions, got action, actions"):
+        scan(tmp_path)
+
+
+def test_a_directory_that_hides_an_array(tmp_path: Path) -> None:
+    """Otherwise a damaged byte could take the actions away without a word."""
+    path = tmp_path / "a.npz"
+    np.savez(path, image=moving_square(0, 4), action=walk(0, 3, 2))
+    data = bytearray(path.read_bytes())
+    first = data.index(b"PK\1\2")
+    second = data.index(b"PK\1\2", first + 1)
+    end = data.index(b"PK\5\6")
+    data[first + 32 : first + 34] = (end - second).to_bytes(2, "little")  # length of its comment
+    path.write_bytes(data)
+    with np.load(path) as file:
+        assert file.files == ["image"], "numpy notices nothing"
+    with pytest.raises(InputError, match="expected 2 arrays by the directory, got image"):
+        scan(tmp_path)
 
 
 def test_recordings_are_told_apart_by_folders(tmp_path: Path) -> None:

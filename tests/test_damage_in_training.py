@@ -60,6 +60,12 @@ def test_validation_leaves_damaged_windows_out(damaged: Windows) -> None:
     assert len(loader.flaws) == 1
 
 
+def test_a_large_batch_with_much_damage_is_still_filled(damaged: Windows) -> None:
+    (clip,) = training_loader(damaged, batch_size=512, seed=0, stop=1)
+    assert len(clip.frames) == 512
+    assert sum(len(clip.frames) for clip in validation_loader(damaged, 512)) == 7
+
+
 def test_strict_refuses(damaged: Windows) -> None:
     with pytest.raises(InputError, match=r"1\.hdf5: not a readable"):
         list(training_loader(damaged, batch_size=8, seed=0, stop=4, strict=True))

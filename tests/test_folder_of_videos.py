@@ -92,8 +92,10 @@ def test_json_says_names_units_and_rate(tmp_path: Path) -> None:
 def test_json_without_actions_is_a_caption(tmp_path: Path) -> None:
     write_video(tmp_path / "a.mp4", moving_square(0, 3))
     (tmp_path / "a.json").write_text('{"caption": "a square", "fps": 30}')
-    _, (view,) = scan(tmp_path)
-    assert (view.action_names, view.fps) == ((), 30)
+    write_video(tmp_path / "b.mp4", moving_square(0, 3))
+    _, (captioned, other) = scan(tmp_path)
+    assert (captioned.action_names, captioned.fps) == ((), 30)
+    assert (other.action_names, other.fps) == ((), 12)
 
 
 def test_columns_of_tables(tmp_path: Path) -> None:

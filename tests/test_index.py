@@ -15,15 +15,18 @@ from worldmodel.data.folder import Folder
 from worldmodel.data.index import Scanned, scanned
 from worldmodel.data.reader import Reader, Unit
 from worldmodel.data.view import Flaw, Frames, Signals, View, no_signals
-from worldmodel.errors import InputError
+from worldmodel.errors import InputError, UnavailableError
 
 
 class Texts(Reader):
     """A file of two words is a recording per word; one that is empty is damaged."""
 
     title = "texts"
+    libraries: tuple[str, ...] = ()
     scans: tuple[str, ...] = ()
     interrupt_at = ""
+    unreachable = False
+    odd = ""
 
     @classmethod
     def recognises(cls, folder: Folder) -> bool:
@@ -35,7 +38,12 @@ class Texts(Reader):
     def scan(self, unit: Unit) -> Iterator[View | Flaw]:
         if unit.name == self.interrupt_at:
             raise KeyboardInterrupt
+        if self.unreachable:
+            raise UnavailableError("no answer")
         self.scans = (*self.scans, unit.name)
+        if self.odd:
+            yield Flaw(unit.name, self.odd, self.odd)
+            return
         words = self.folder.local(unit.name).read_text().split()
         if not words:
             raise InputError(f"{self.folder.local(unit.name)}: no words")
@@ -132,6 +140,29 @@ def test_a_damaged_index_is_told_and_built_anew(
     assert "damaged index" in caplog.text
     assert reader.scans == ("a.txt", "b.txt", "c.txt")
     assert repr(same) == repr(found)  # NaN differs from itself
+
+
+def test_a_file_that_could_not_be_fetched_is_sought_again(texts: Path) -> None:
+    reader = Texts(Folder(texts))
+    reader.unreachable = True
+    assert len(scanned(reader).flaws) == 3
+    again, found = scan(texts)
+    assert len(again.scans) == 3
+    assert len(found.views) == 3
+
+
+def test_a_missing_library_is_told_before_the_scan(texts: Path) -> None:
+    reader = Texts(Folder(texts))
+    reader.libraries = ("no_such_library",)
+    with pytest.raises(InputError, match=r"no_such_library.*pip install 'worldmodel\[logs\]'"):
+        scanned(reader)
+
+
+def test_text_that_cannot_be_written_does_no_harm(texts: Path) -> None:
+    reader = Texts(Folder(texts))
+    reader.odd = "\ud800"
+    assert "\ud800" not in repr(scanned(reader))
+    assert len(scan(texts)[1].flaws) == 3
 
 
 def test_a_place_that_cannot_be_written_does_not_stop_the_scan(

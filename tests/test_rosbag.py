@@ -346,6 +346,20 @@ def test_commands_are_found_by_name_and_states_by_kind(tmp_path: Path) -> None:
             np.testing.assert_array_equal(states, [[*VALUES, *VALUES[:6]]] * 2)
 
 
+def test_commands_that_are_sent_count_before_those_that_are_not(tmp_path: Path) -> None:
+    sent = [*pictures("/c", 0, 100), scalar("/a_cmd", 0, 1), scalar("/z_target", -5, 2)]
+    write_bag(tmp_path / "a", sent, StoragePlugin.SQLITE3)
+    connection = sqlite3.connect(tmp_path / "a/a.db3")
+    connection.execute(
+        "DELETE FROM messages WHERE topic_id = (SELECT id FROM topics WHERE name = '/a_cmd')"
+    )
+    connection.commit()
+    connection.close()
+    (tmp_path / "a/metadata.yaml").unlink()
+    reader, view = only(tmp_path)
+    assert reader.signals(view).actions.tolist() == [[2]]
+
+
 def test_a_bag_without_pictures_tells_its_topics(tmp_path: Path) -> None:
     write_bag(tmp_path / "a", [scalar("/cmd", 0, 1)])
     with pytest.raises(InputError, match=r"available: /cmd \(std_msgs/msg/Float64\)"):

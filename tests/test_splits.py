@@ -42,7 +42,7 @@ class Listed(EpisodeSource):
 
     def __init__(self, views: Sequence[View]) -> None:
         self.views = tuple(views)
-        self.sets, self.scales, self.timed, self.origin = (len(views),), (None,), True, "list"
+        self.sets, self.timed, self.origin = (len(views),), True, "list"
 
     def frames(self, index: int, steps: range) -> Frames:
         raise NotImplementedError

@@ -45,7 +45,7 @@ class Counting(EpisodeSource):
             )
             for index, length in enumerate(lengths)
         )
-        self.sets, self.scales, self.timed = (len(lengths),), (None,), False
+        self.sets, self.timed = (len(lengths),), False
         self.origin = "memory"
         self.reads: list[tuple[int, range]] = []
 

@@ -12,6 +12,10 @@ class InputError(ValueError):
     """
 
 
+class UnavailableError(InputError):
+    """What is missing may be there the next time: a file could not be fetched."""
+
+
 def check_at_least(least: float, options: object, *names: str) -> None:
     """Refuse options that are too small.
 

@@ -120,6 +120,7 @@ class VideoFolderCase(FormatCase):
             "same names": Damage(edited("action_names", ["x", "x"]), "different names", a),
             "no word": Damage(edited("action_units", [1, 2]), "list of words", a),
             "endless": Damage(edited("fps", np.inf), "'fps' to be a number", a),
+            "very fast": Damage(edited("fps", 10**400), "'fps' to be a number", a),
             "deep": Damage(
                 lambda folder: _write(folder / "run/a/actions.json", b"[" * 100_000),
                 "not a readable json",
@@ -135,6 +136,9 @@ class VideoFolderCase(FormatCase):
             ),
             "no columns of actions": Damage(
                 lambda folder: write_csv(folder / csv, {"state": np.zeros(9)}), "of actions", c
+            ),
+            "odd header": Damage(
+                lambda folder: _write(folder / csv, b"d\xcd\n" + b"1\n" * 9), "readable csv", c
             ),
             "column twice": Damage(
                 lambda folder: _write(folder / csv, b"dx,dx\n" + b"1,2\n" * 9), "different", c

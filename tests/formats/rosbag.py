@@ -192,7 +192,9 @@ class RosBagCase(FormatCase):
                 lambda m: [setattr(each, "encoding", "bayer_rggb8") for each in m],
                 "got 'bayer_rggb8'",
             ),
-            "other size": edit("/camera", lambda m: _shrink(m[4]), "pictures of one size"),
+            "other size": edit(
+                "/camera", lambda m: _shrink(m[4]), "pictures of one size, got 24x32x3 and 23x32x3"
+            ),
             "few bytes": edit(
                 "/camera", lambda m: setattr(m[4], "data", m[4].data[:-1]), "bytes as they declare"
             ),
@@ -202,7 +204,9 @@ class RosBagCase(FormatCase):
             "small step": edit("/camera", lambda m: setattr(m[0], "step", 1), "as they declare"),
             "lost pictures": Damage(deleted("1", "> 5"), "declares 8 pictures, holds", lost),
             "lost commands": Damage(deleted("2", "% 2 = 0"), "declares 9 commands, holds", lost),
-            "no command": Damage(deleted("2", "> 0"), "declares 9 commands, holds 0", lost),
+            "no command": Damage(
+                deleted("2", "> 0"), "expected commands on /cmd_vel, got none", lost
+            ),
             "cut message": Damage(
                 _sql("UPDATE messages SET data = substr(data, 1, 40) WHERE topic_id = 1"),
                 "not a readable bag",
@@ -219,7 +223,9 @@ class RosBagCase(FormatCase):
                 lost,
             ),
             "no tables": Damage(_sql("DROP TABLE messages"), "not a readable bag", lost),
-            "no topic": Damage(_sql("UPDATE topics SET name = name || '2'"), "declares", lost),
+            "no topic": Damage(
+                _sql("UPDATE topics SET name = name || '2'"), "on /cmd_vel, got none", lost
+            ),
             "newer": Damage(
                 _text("metadata.yaml", "version: 9", "version: 99"), "version 99 not supp", lost
             ),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, final
 
@@ -13,6 +15,7 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
+from worldmodel.data.code import code_digest
 from worldmodel.data.folder import cache_folder
 from worldmodel.data.recent import RecentArrays
 from worldmodel.data.source import EpisodeSource
@@ -25,11 +28,13 @@ Fit = Literal["squash", "crop"]
 BLOCK = 64
 """Frames of an episode that are read, kept and dropped together."""
 
-DECODED_BYTES = 32 * 2**20
+DECODED_BYTES = 128 * 2**20
 """Full-size pixels that are in memory at once, at most."""
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _CHECK_EVERY = 16
+
+_log = logging.getLogger(__name__)
 
 
 @final
@@ -43,7 +48,7 @@ class FrameStore:
     Args:
         key: Says what the blocks hold; another key never sees them.
         limit: Most bytes of blocks of all keys; 0 keeps nothing.
-        episodes: Names of all episodes; blocks of others are dropped.
+        episodes: Names of all episodes, `EPISODE-VERSION`; blocks of other versions are dropped.
     """
 
     def __init__(self, key: str, limit: int, episodes: Sequence[str]) -> None:
@@ -51,10 +56,13 @@ class FrameStore:
         self._folder = self._root / hashlib.sha256(key.encode()).hexdigest()[:16]
         self.limit, self._left, self._until_check = limit, 0, 0
         if limit:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            os.utime(self._folder)
-            self._drop_all_but(frozenset(episodes))
-            self._make_room()
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                os.utime(self._folder)
+                self._drop_outdated(episodes)
+                self._make_room()
+            except OSError as error:
+                self._give_up(error)
 
     def read(
         self, episode: str, start: int, shape: tuple[int, int, int], steps: range
@@ -77,7 +85,7 @@ class FrameStore:
                     return None
                 picture = size // shape[0]
                 data = os.pread(file.fileno(), len(steps) * picture, steps.start * picture)
-        except FileNotFoundError:
+        except OSError:
             return None
         return np.frombuffer(data, np.uint8).reshape(len(steps), -1, *shape[1:])
 
@@ -85,29 +93,44 @@ class FrameStore:
         """Keep a block, uint8 (n, C, H, W), if there is room for it."""
         if not self.limit:
             return
+        try:
+            self._write(self._path(episode, start), block)
+        except OSError as error:
+            self._give_up(error)
+
+    def _write(self, path: Path, block: np.ndarray) -> None:
         if self._until_check == 0:
             self._left = self.limit - sum(size for _, size in _files(self._root))
             self._until_check = _CHECK_EVERY
         self._until_check -= 1
         if block.nbytes > self._left:
             return
-        with whole_file(self._path(episode, start)) as unfinished, open(unfinished, "wb") as file:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as unfinished, open(unfinished, "wb") as file:
             file.write(block.data)
             file.flush()
             os.fsync(file.fileno())
         self._left -= block.nbytes
 
+    def _give_up(self, error: OSError) -> None:
+        """Go on without the folder: it only saves time."""
+        _log.warning("frames are kept on disk no more: %s", error)
+        self.limit = 0
+
     def _path(self, episode: str, start: int) -> Path:
         return self._folder / f"{episode}-{start}"
 
-    def _drop_all_but(self, episodes: frozenset[str]) -> None:
+    def _drop_outdated(self, episodes: Sequence[str]) -> None:
+        """Drop the blocks of other versions of these episodes."""
+        versions = dict(name.split("-") for name in episodes)
         for name, _ in _files(self._folder):
-            if name.partition("-")[0] not in episodes:
+            episode, _, rest = name.partition("-")
+            if episode in versions and rest.partition("-")[0] != versions[episode]:
                 (self._folder / name).unlink(missing_ok=True)
 
     def _make_room(self) -> None:
         """Drop the blocks of other keys, those opened longest ago first, while over the limit."""
-        folders = sorted(self._root.iterdir(), key=lambda folder: folder.stat().st_mtime)
+        folders = sorted(self._root.iterdir(), key=_last_used)
         sizes = {folder: sum(size for _, size in _files(folder)) for folder in folders}
         for folder in folders:
             if sum(sizes.values()) < self.limit or folder == self._folder:
@@ -143,7 +166,8 @@ class FrameBlocks:
         self._color: Color = color
         self._memory = RecentArrays(memory)
         self._names = [_name(source, index) for index in range(len(source))] if disk else []
-        self._disk = FrameStore(f"{source.origin} {size} {fit} {color}", disk, self._names)
+        key = f"{source.origin} {size} {fit} {color} {code_digest()}"
+        self._disk = FrameStore(key, disk, self._names)
 
     def frames(self, index: int, steps: range) -> np.ndarray:
         """Some frames of an episode.
@@ -192,19 +216,27 @@ class FrameBlocks:
         return np.concatenate([self._resized(self._source.frames(index, few)) for few in own])
 
     def _resized(self, frames: Frames) -> np.ndarray:
-        pixels = resized(colored(frames.pixels, self._color), self._size, self._fit)
+        colors = colored(frames.pixels, self._color)
+        pixels = resized(colors, self._size, self._fit)
         if frames.missing is not None:
-            hidden = frames.missing[..., None].astype(np.uint8) * 255
-            hidden = np.where(resized(hidden, self._size, self._fit) > 127, 255, 0)
-            pixels = np.concatenate([pixels, hidden.astype(np.uint8)], axis=3)
+            pixels = self._with_missing(pixels, frames.missing)
         return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+
+    def _with_missing(self, pixels: np.ndarray, missing: np.ndarray) -> np.ndarray:
+        """Means of what was measured, 0 where less than half was, and a channel that says where."""
+        seen = np.where(missing, 0, 255).astype(np.uint8)[..., None]
+        share = resized(seen, self._size, self._fit)
+        means = pixels * (255.0 / np.maximum(share, 1))
+        hidden = share < 128
+        measured = np.where(hidden, 0, np.rint(np.minimum(means, 255))).astype(np.uint8)
+        return np.concatenate([measured, np.where(hidden, 255, 0).astype(np.uint8)], axis=3)
 
 
 def _name(source: EpisodeSource, index: int) -> str:
-    """Of an episode, as long as its files are the same."""
+    """Of an episode and the version of its files."""
     view = source.views[index]
-    episode = f"{view.name} {view.camera} {source.version(index)}"
-    return hashlib.sha256(episode.encode()).hexdigest()[:24]
+    texts = f"{view.name} {view.camera}", source.version(index)
+    return "-".join(hashlib.sha256(text.encode()).hexdigest()[:16] for text in texts)
 
 
 def pieces(view: View, steps: range | None = None) -> list[range]:
@@ -228,10 +260,8 @@ def resized(frames: np.ndarray, size: tuple[int, int], fit: Fit) -> np.ndarray:
     """
     if fit == "crop":
         height, width = frames.shape[1:3]
-        tall, wide = (
-            min(height, width * size[0] // size[1]),
-            min(width, height * size[1] // size[0]),
-        )
+        tall = max(1, min(height, width * size[0] // size[1]))
+        wide = max(1, min(width, height * size[1] // size[0]))
         top, left = (height - tall) // 2, (width - wide) // 2
         frames = frames[:, top : top + tall, left : left + wide]
     if frames.shape[1:3] == size:
@@ -250,14 +280,19 @@ def colored(frames: np.ndarray, color: Color) -> np.ndarray:
     return frames
 
 
+def _last_used(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
 def _files(folder: Path) -> Iterator[tuple[str, int]]:
-    """Names and sizes of all files in a folder and below."""
-    with os.scandir(folder) as entries:
+    """Names and sizes of all files in a folder and below, as far as no other process drops them."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
-            try:
+            with suppress(FileNotFoundError):
                 if entry.is_dir():
                     yield from _files(Path(entry.path))
                 else:
                     yield entry.name, entry.stat().st_size
-            except FileNotFoundError:
-                continue  # another process has just renamed or dropped it

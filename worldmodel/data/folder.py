@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -11,8 +12,11 @@ from typing import Any, NamedTuple, final
 import fsspec
 from fsspec.utils import get_protocol
 
+from worldmodel.data.view import is_unicode
 from worldmodel.data.whole_file import whole_file
-from worldmodel.errors import InputError
+from worldmodel.errors import InputError, UnavailableError
+
+_log = logging.getLogger(__name__)
 
 
 class Stamp(NamedTuple):
@@ -59,9 +63,13 @@ class Folder:
         self.where = self.location if remote else str(Path(self.location).absolute())
         self.name = PurePosixPath(self.location.rstrip("/")).name or self.location
         try:
-            self.files: Mapping[str, Stamp] = dict(sorted(listing.files()))
-        except (OSError, ValueError, ImportError) as error:
-            raise InputError(f"{self.location}: cannot be listed ({error})") from error
+            found = sorted(listing.files())
+        except Exception as error:  # each kind of file system has its own
+            raise InputError(f"{self.location}: cannot be listed ({error!r})") from error
+        self.files: Mapping[str, Stamp] = {name: stamp for name, stamp in found if is_unicode(name)}
+        if len(self.files) < len(found):
+            odd = len(found) - len(self.files)
+            _log.warning("%s: left out %d files whose names are no text", self.location, odd)
         if not self.files:
             raise InputError(
                 f"{self.location}: expected a folder or a file of recordings, got none"
@@ -99,8 +107,14 @@ class _Local:
         if self._file is not None:
             yield self._file, _stamp_of(self._root / self._file)
             return
+        seen = set[tuple[int, int]]()
         for folder, below, names in os.walk(self._root, followlinks=True):
-            below[:] = [name for name in below if not name.startswith(".")]
+            status = os.stat(folder)
+            if (status.st_dev, status.st_ino) in seen:  # a link to what was listed already
+                below.clear()
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            below[:] = sorted(name for name in below if not name.startswith("."))
             for name in names:
                 path = Path(folder, name)
                 if not name.startswith(".") and path.is_file():
@@ -121,10 +135,13 @@ class _Remote:
 
     def files(self) -> Iterator[tuple[str, Stamp]]:
         system, root = self._system()
-        for path, info in dict(system.find(root, detail=True)).items():
+        for path, listed in dict(system.find(root, detail=True)).items():
+            info = listed
             inside = PurePosixPath(path).relative_to(root).as_posix()
             name = PurePosixPath(path).name if path == root else inside
             if not any(part.startswith(".") for part in name.split("/")):
+                if not info.get("size") or not _changed(info):
+                    info = system.info(path)  # a listing over HTTP says neither
                 yield name, Stamp(int(info.get("size") or 0), _changed(info))
 
     def local(self, file: str, stamp: Stamp) -> Path:
@@ -137,8 +154,8 @@ class _Remote:
             try:
                 with whole_file(target) as unfinished:
                     system.get_file(source, str(unfinished))
-            except OSError as error:
-                raise InputError(f"{source}: cannot be fetched ({error})") from error
+            except Exception as error:  # each kind of file system has its own
+                raise UnavailableError(f"{source}: cannot be fetched ({error!r})") from error
         return target
 
 

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, fields
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
@@ -18,11 +17,13 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import track
 
+from worldmodel.data.code import code_digest
 from worldmodel.data.folder import Folder, cache_folder
+from worldmodel.data.optional import library
 from worldmodel.data.reader import Reader, Unit
 from worldmodel.data.view import Flaw, View
 from worldmodel.data.whole_file import whole_file
-from worldmodel.errors import InputError
+from worldmodel.errors import InputError, UnavailableError
 
 SAVE_EVERY = 10.0
 """Seconds of scanning that an interruption may lose."""
@@ -64,8 +65,11 @@ def scanned(reader: Reader) -> Scanned:
     The scan can be interrupted, and goes on where it was.
 
     Raises:
-        InputError: The folder holds nothing of the format.
+        InputError: The folder holds nothing of the format, or the format needs a library that is
+            not installed.
     """
+    for module in reader.libraries:
+        library(module)
     units = list(reader.units())
     index = _Index(reader, {unit.name for unit in units})
     try:
@@ -99,7 +103,11 @@ class _Index:
         stamp = _stamp(unit, self._reader.folder)
         if self._known.get(unit.name, ("",))[0] == stamp:
             return
-        self._known[unit.name] = stamp, list(self._findings(unit))
+        try:
+            findings = list(self._findings(unit))
+        except UnavailableError as error:
+            stamp, findings = "", [_writable(Flaw(unit.name, "", str(error)))]
+        self._known[unit.name] = stamp, findings
         self._changed = True
         if time.monotonic() - self._saved > SAVE_EVERY:
             self.save()
@@ -129,6 +137,8 @@ class _Index:
         try:
             for finding in self._reader.scan(unit):
                 yield _writable(finding) if isinstance(finding, Flaw) else finding
+        except UnavailableError:
+            raise
         except InputError as error:
             reason = str(error).replace(f"{self._reader.folder.where}/", "")
             yield _writable(Flaw(unit.name, "", reason.removeprefix(f"{unit.name}: ")))
@@ -147,18 +157,9 @@ def _stamp(unit: Unit, folder: Folder) -> str:
 
 def _path(reader: Reader) -> Path:
     """One index per place, format and version of the code that scans."""
-    parts = (reader.folder.where, type(reader).__name__, _code())
+    parts = (reader.folder.where, type(reader).__name__, code_digest())
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
     return cache_folder() / "index" / f"{reader.folder.name}-{digest}.parquet"
-
-
-@cache
-def _code() -> str:
-    """Digest of all that can change what a scan finds."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def _loaded(path: Path) -> dict[str, tuple[str, list[View | Flaw]]]:

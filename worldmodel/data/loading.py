@@ -85,10 +85,14 @@ class TrainingBatches(Sampler[list[int]]):
 
 
 class _Sample(NamedTuple):
-    """A window, or a batch of them, and what was damaged on the way to it."""
+    """A window, or a batch of them, and what was damaged on the way to it.
+
+    Without a window, `hopeless` says whether another was sought in vain.
+    """
 
     window: Window | None
     flaws: list[Flaw]
+    hopeless: bool = False
 
 
 @final
@@ -114,7 +118,7 @@ class _Tolerant(Dataset[_Sample]):
             if not self._replace:
                 break
             index = int(draw.integers(len(self._windows)))
-        return _Sample(None, flaws)
+        return _Sample(None, flaws, hopeless=self._replace)
 
 
 @final
@@ -165,10 +169,10 @@ class ClipLoader(Iterable[Clip], Sized):
         Raises:
             InputError: A recording is damaged and `strict` was asked for, or all are.
         """
-        for window, flaws in self._loader:
+        for window, flaws, hopeless in self._loader:
             for flaw in flaws:
                 self._tell(flaw)
-            if len(flaws) >= _MOST_DAMAGED:
+            if hopeless:
                 raise InputError(f"no undamaged recording found, at last {flaws[-1].reason}")
             if window is not None:
                 yield to_clip(window)
@@ -208,6 +212,7 @@ def validation_loader(
     strict: bool = False,
     rank: int = 0,
     world_size: int = 1,
+    most: int | None = None,
 ) -> ClipLoader:
     """Each window once, in order; batches at the end, and around damage, may be smaller.
 
@@ -218,8 +223,11 @@ def validation_loader(
         strict: Refuse damaged recordings instead of going on without them.
         rank: Which share of the windows to read.
         world_size: Number of shares.
+        most: Windows to read, over all ranks, spread evenly; all if left out.
     """
-    share = range(rank, len(windows), world_size)
+    count = len(windows) if most is None else min(most, len(windows))
+    chosen = np.linspace(0, len(windows) - 1, count).round().astype(int).tolist()
+    share = chosen[rank::world_size]
     return ClipLoader(windows, BatchSampler(share, batch_size, drop_last=False), workers, strict)
 
 
@@ -234,8 +242,9 @@ def _stacked(samples: Sequence[_Sample]) -> _Sample:
     """A batch of the windows that there are."""
     windows = [sample.window for sample in samples if sample.window is not None]
     flaws = [flaw for sample in samples for flaw in sample.flaws]
-    if not windows:
-        return _Sample(None, flaws)
+    hopeless = any(sample.hopeless for sample in samples)
+    if not windows or hopeless:
+        return _Sample(None, flaws, hopeless)
     frames, actions, domain, missing = zip(*windows, strict=True)
     if any(hidden.numel() for hidden in missing):
         missing = [

@@ -30,11 +30,13 @@ class Reader(ABC):
         title: What the format is called in a sentence.
         timed: Whether parts should go by time rather than by name: the views are stretches of one
             long series.
+        libraries: Modules that it needs beyond those that are always installed.
         scale: What the bytes of a picture measure; None if they are just brightness.
     """
 
     title: ClassVar[str]
     timed: ClassVar[bool] = False
+    libraries: ClassVar[tuple[str, ...]] = ()
     scale: Scale | None = None
 
     def __init__(self, folder: Folder) -> None:

@@ -11,7 +11,6 @@ from typing import final
 import numpy as np
 
 from worldmodel.data.reader import Reader
-from worldmodel.data.scale import Scale
 from worldmodel.data.view import Frames, Signals, View
 from worldmodel.errors import InputError
 
@@ -22,14 +21,12 @@ class EpisodeSource(ABC):
     Attributes:
         views: What is known of each episode; those of one recording are neighbours.
         sets: Number of episodes of each data set that it is made of, in order.
-        scales: What the bytes of each set's pictures measure, or None.
         timed: Whether parts should go by time rather than by name.
         origin: Where the episodes come from.
     """
 
     views: tuple[View, ...]
     sets: tuple[int, ...]
-    scales: tuple[Scale | None, ...]
     timed: bool
     origin: str
 
@@ -58,8 +55,18 @@ class EpisodeSource(ABC):
         """Something that differs when what is read would."""
 
     def actions(self, index: int) -> np.ndarray:
-        """Actions of an episode, float32 (T-1, A)."""
-        return self.signals(index).actions.astype(np.float32)
+        """Actions of an episode, float32 (T-1, A).
+
+        Raises:
+            InputError: They are damaged, or too large for that.
+        """
+        recorded = self.signals(index).actions
+        with np.errstate(over="ignore"):
+            actions = recorded.astype(np.float32)
+        if not np.isfinite(actions).all():
+            view = self.views[index]
+            raise InputError(f"{view.file}: {view.name}: actions up to {abs(recorded).max():g}")
+        return actions
 
     def __len__(self) -> int:
         return len(self.views)
@@ -97,7 +104,7 @@ class LogSource(EpisodeSource):
         self._reader, self._versions, self._recorded = reader, tuple(versions), tuple(views)
         names = views[0].action_names if action_names is None else action_names
         self.views = tuple(_with_actions(view, names) for view in views)
-        self.sets, self.scales, self.timed = (len(views),), (reader.scale,), reader.timed
+        self.sets, self.timed = (len(views),), reader.timed
         self.origin = reader.folder.where
 
     def frames(self, index: int, steps: range) -> Frames:
@@ -144,7 +151,6 @@ class MixedSource(EpisodeSource):
             for view in source.views
         )
         self.sets = tuple(size for source in sources.values() for size in source.sets)
-        self.scales = tuple(scale for source in sources.values() for scale in source.scales)
         self.timed = all(source.timed for source in sources.values())
         self.origin = ", ".join(source.origin for source in sources.values())
         names = {name: source.action_names for name, source in sources.items()}

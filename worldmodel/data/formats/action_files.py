@@ -12,7 +12,6 @@ Of T frames there are T-1 actions, or T, of which the last is dropped; states ar
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -34,6 +33,10 @@ COUNTERS = ("frame", "frame_index", "index", "step", "time", "timestamp")
 
 STATE_COLUMNS = ("state", "observation")
 """How the names of columns of states begin."""
+
+
+FASTEST = 1e6
+"""Frames per second; what declares more is damaged."""
 
 
 class Beside(NamedTuple):
@@ -145,8 +148,8 @@ def _json(path: Path, length: int) -> Beside:
     if not isinstance(content, dict):
         raise InputError(f"expected an object with 'actions', got {type(content).__name__}")
     fps = content.get("fps", 0)
-    if not isinstance(fps, int | float) or not 0 <= fps < math.inf:
-        raise InputError(f"expected 'fps' to be a number of frames per second, got {fps!r}")
+    if not isinstance(fps, int | float) or not 0 <= fps <= FASTEST:
+        raise InputError(f"expected 'fps' to be a number of frames per second, got {fps!r:.80}")
     if "actions" not in content:
         return nothing_beside(length)._replace(fps=float(fps))
     actions, states = _listed(content, "actions"), no_signals(length).states

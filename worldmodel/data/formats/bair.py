@@ -56,6 +56,7 @@ class BAIR(Reader):
     """Files in a folder or below it; a recording is called by its file and its number in it."""
 
     title = "BAIR pushing"
+    libraries = ("tfrecord", "crc32c")
 
     @classmethod
     def recognises(cls, folder: Folder) -> bool:

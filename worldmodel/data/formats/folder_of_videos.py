@@ -6,7 +6,7 @@ inside a folder of pictures; for what such files hold see `worldmodel.data.forma
 A folder with `actions.*` beside several videos, or beside several folders of pictures, is one
 recording of several cameras (`a/front.mp4`, `a/wrist.mp4`, `a/actions.npz`).
 
-Where no recording has actions, all are without; where some have, the others cannot be used.
+Where some recordings have such a file other than json, those without any cannot be used.
 """
 
 from __future__ import annotations
@@ -170,9 +170,10 @@ class VideoFolder(Reader):
 
     @cached_property
     def _with_actions(self) -> list[str]:
-        """All files of actions."""
+        """All files of actions but those of json, which may be about something else."""
         recordings = self._recordings.values()
-        return [file for recording in recordings for file in self._present(recording.actions)]
+        files = (file for recording in recordings for file in self._present(recording.actions))
+        return [file for file in files if not file.endswith(".json")]
 
     def _present(self, files: Iterable[str]) -> list[str]:
         return [file for file in files if file in self.folder]

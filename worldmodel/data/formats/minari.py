@@ -54,6 +54,7 @@ class Minari(Reader):
     """
 
     title = "Minari"
+    libraries = ("minari",)
 
     @classmethod
     def recognises(cls, folder: Folder) -> bool:

@@ -73,6 +73,7 @@ class RLDS(Reader):
     """
 
     title = "RLDS"
+    libraries = ("tfrecord", "crc32c")
 
     @classmethod
     def recognises(cls, folder: Folder) -> bool:

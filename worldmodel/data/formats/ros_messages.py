@@ -25,6 +25,8 @@ METADATA = "metadata.yaml"
 STORAGES = (".db3", ".mcap")
 """How the files of a bag end."""
 
+_LATEST = 2**63 - 1
+
 
 class Topic(NamedTuple):
     """What is published under a name.
@@ -92,13 +94,15 @@ class Bag:
                 connection, logged, data = next(found, (None, 0, b""))
                 if connection is None:
                     return
+                if logged > _LATEST:
+                    raise ValueError(f"a message was logged at {logged} ns")
                 content = _definitions().deserialize_cdr(data, connection.msgtype)
             yield Message(connection.topic, _stamp(content) or logged, logged, content)
 
 
 @contextmanager
 def opened(paths: Sequence[Path]) -> Iterator[Bag]:
-    """Open a bag.
+    """Open a bag; one that is compressed as a whole is decompressed anew each time.
 
     Args:
         paths: A file, or the metadata and all files of a bag, wherever each lies.

@@ -26,6 +26,9 @@ class Size(NamedTuple):
     width: int
     channels: int
 
+    def __str__(self) -> str:
+        return f"{self.height}x{self.width}x{self.channels}"
+
 
 def is_depth(message: Any) -> bool:
     """Whether a message holds distances."""

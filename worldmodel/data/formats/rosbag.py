@@ -3,9 +3,9 @@
 A bag is a folder with `metadata.yaml` and its `.db3` or `.mcap` files, or such a file alone.
 
 The commands are those of one topic, chosen by its name: the first that contains `cmd`, else
-`command`, `action` or `target`, and is of a type in `ros_signals.COMMANDS`; without one there are
-no actions. The states are those of one of the other topics: the first of the types in
-`ros_signals.STATES`. Depth is no camera.
+`command`, `action` or `target`, and is of a type in `ros_signals.COMMANDS`; one without messages
+only if there is no other. Without such a topic there are no actions. The states are those of one
+of the other topics: the first of the types in `ros_signals.STATES`. Depth is no camera.
 
 Time is that of the messages' headers, and that of logging where there is none. Each camera keeps
 its own frames; the action that takes frame t to frame t+1 is the command in force at frame t: the
@@ -105,6 +105,7 @@ class RosBag(Reader):
     """ROS 2 bags in a folder and below it, or a single file."""
 
     title = "ROS 2 bags"
+    libraries = ("rosbags",)
 
     @classmethod
     def recognises(cls, folder: Folder) -> bool:
@@ -239,8 +240,7 @@ def _films(bag: Bag) -> dict[str, _Film | InputError]:
 def _tracks(paths: tuple[Path, ...], version: tuple[Stamp, ...]) -> _Tracks:
     """Commands and states of a version of a bag; those of a few bags are kept."""
     with opened(paths) as bag:
-        command = _command_topic(bag.topics)
-        state = _state_topic(bag.topics, command)
+        command, state = _command_topic(bag.topics), _state_topic(bag.topics)
         return _Tracks(
             _track(bag, command, "commands") if command else None,
             _track(bag, state, "states") if state else None,
@@ -248,12 +248,16 @@ def _tracks(paths: tuple[Path, ...], version: tuple[Stamp, ...]) -> _Tracks:
 
 
 def _command_topic(topics: Mapping[str, Topic]) -> str | None:
-    suited = [name for name, topic in topics.items() if topic.kind in COMMANDS]
-    named = (name for word in COMMAND_WORDS for name in suited if word in name.lower())
-    return next(named, None)
+    suited = [
+        (topic.messages == 0, rank, name)
+        for name, topic in topics.items()
+        for rank, word in enumerate(COMMAND_WORDS)
+        if topic.kind in COMMANDS and word in name.lower()
+    ]
+    return min(suited)[2] if suited else None
 
 
-def _state_topic(topics: Mapping[str, Topic], command: str | None) -> str | None:
+def _state_topic(topics: Mapping[str, Topic]) -> str | None:
     others = {
         name: topic
         for name, topic in topics.items()
@@ -276,7 +280,9 @@ def _track(bag: Bag, name: str, what: str) -> _Track:
             raise InputError(f"the times of {what} go backwards")
         stamps.append(message.stamp)
         values.append(np.array(found.values))
-    if not values or len(values) < topic.messages:
+    if not values:
+        raise InputError(f"expected {what} on {name}, got none")
+    if len(values) < topic.messages:
         raise InputError(f"{name} declares {topic.messages} {what}, holds {len(values)}")
     return _Track(np.array(stamps), matrix(np.stack(values), what), names, units)
 

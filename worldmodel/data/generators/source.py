@@ -39,7 +39,7 @@ class GeneratedSource(EpisodeSource):
             )
             for index in range(generator.clips)
         )
-        self.sets, self.scales, self.timed = (len(self.views),), (None,), False
+        self.sets, self.timed = (len(self.views),), False
         self.origin = repr(generator)
 
     def frames(self, index: int, steps: range) -> Frames:
