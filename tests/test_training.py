@@ -196,7 +196,15 @@ def test_what_a_run_leaves_behind(logs: Path, tmp_path: Path) -> None:
     folder = train(configured(logs, tmp_path, stored="float16"))
     assert folder == tmp_path / "checkpoint"
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["checkpoint", "resume", "run.yaml", "split.json", "strips", "tensorboard"]
+    assert names == [
+        "checkpoint",
+        "recordings.sha256",
+        "resume",
+        "run.yaml",
+        "split.json",
+        "strips",
+        "tensorboard",
+    ]
     strips = sorted(path.name for path in (tmp_path / "strips").iterdir())
     assert strips == [f"step-{step:06d}.png" for step in (2, 4, 6)]
     card = load_checkpoint(folder).card

@@ -87,6 +87,11 @@ def evaluate_to_folder(config: EvaluateConfig) -> Evaluation:
     check_context(data.context, data.window.length)
     source = open_data(data)
     checkpoint.check_actions(source.action_names)
+    if data.window.stride != checkpoint.card.stride:
+        raise InputError(
+            f"data.window.stride: this checkpoint was trained with {checkpoint.card.stride}, "
+            f"got {data.window.stride}"
+        )
     split = load_split(config.split) if config.split else split_data(source, data)
     clips = held_out(source, split, config.part, data, hop=config.hop)
     evaluation = evaluate(checkpoint.model, clips, data.context)

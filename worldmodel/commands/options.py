@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
+import tempfile
 from argparse import ArgumentError
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
@@ -96,8 +96,11 @@ def check_output(folder: Path) -> None:
         InputError: Names what is in the way.
     """
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise InputError(f"output: expected a folder to write to, {there} is not one")
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise InputError(f"output: expected a folder to write to, {there} is not one") from error
 
 
 def _with_flags(arguments: Sequence[str], kind: type) -> list[str]:

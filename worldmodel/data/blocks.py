@@ -266,7 +266,7 @@ def resized(frames: np.ndarray, size: tuple[int, int], fit: Fit) -> np.ndarray:
         frames = frames[:, top : top + tall, left : left + wide]
     if frames.shape[1:3] == size:
         return frames
-    pixels = torch.from_numpy(frames).permute(0, 3, 1, 2)
+    pixels = torch.from_numpy(np.require(frames, requirements="W")).permute(0, 3, 1, 2)
     small = interpolate(pixels, size, mode="bilinear", antialias=True)
     return small.permute(0, 2, 3, 1).contiguous().numpy()
 

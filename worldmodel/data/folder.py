@@ -16,6 +16,9 @@ from worldmodel.data.view import is_unicode
 from worldmodel.data.whole_file import whole_file
 from worldmodel.errors import InputError, UnavailableError
 
+CONVERSION_MARK = ".conversion.json"
+"""In a folder into which recordings are being converted, until all are there."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -70,6 +73,10 @@ class Folder:
         if len(self.files) < len(found):
             odd = len(found) - len(self.files)
             _log.warning("%s: left out %d files whose names are no text", self.location, odd)
+        if listing.unfinished():
+            raise InputError(
+                f"{self.location}: holds an unfinished conversion; give the same command again"
+            )
         if not self.files:
             raise InputError(
                 f"{self.location}: expected a folder or a file of recordings, got none"
@@ -123,6 +130,9 @@ class _Local:
     def local(self, file: str, stamp: Stamp) -> Path:
         return self._root / file
 
+    def unfinished(self) -> bool:
+        return self._file is None and (self._root / CONVERSION_MARK).exists()
+
 
 @final
 class _Remote:
@@ -144,14 +154,17 @@ class _Remote:
                     info = system.info(path)  # a listing over HTTP says neither
                 yield name, Stamp(int(info.get("size") or 0), _changed(info))
 
+    def unfinished(self) -> bool:
+        return False
+
     def local(self, file: str, stamp: Stamp) -> Path:
         system, root = self._system()
         source = root if PurePosixPath(root).name == file else f"{root}/{file}"
         digest = hashlib.sha256(f"{self._location}/{file} {stamp}".encode()).hexdigest()[:16]
         target = cache_folder() / "fetched" / digest / PurePosixPath(file).name
         if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
             try:
+                target.parent.mkdir(parents=True, exist_ok=True)
                 with whole_file(target) as unfinished:
                     system.get_file(source, str(unfinished))
             except Exception as error:  # each kind of file system has its own

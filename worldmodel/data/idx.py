@@ -11,6 +11,9 @@ import numpy as np
 
 from worldmodel.errors import InputError
 
+LARGEST = 2**30
+"""Bytes of a file at most, unpacked."""
+
 _UNSIGNED_BYTES = 0x08
 _MOST_AXES = 32
 
@@ -28,7 +31,8 @@ def read_idx(path: Path | str) -> np.ndarray:
     content = path.read_bytes()
     if path.suffix == ".gz":
         try:
-            content = gzip.decompress(content)
+            with gzip.open(path) as stream:
+                content = stream.read(LARGEST + 1)
         except (EOFError, OSError, zlib.error) as error:
             raise InputError(f"{path}: damaged gzip file ({error})") from error
     if (

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from itertools import permutations
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from worldmodel.data.flaws import summary
@@ -66,13 +68,16 @@ def look_through(location: str, format: str | None = None, camera: Camera = "all
     Args:
         location: Path or URL.
         format: Name in `FORMATS`; found out if left out.
-        camera: Number or name of the camera, or a list of them; "all" for every camera.
+        camera: Number or name of the camera, or a list of them; "all" for every camera. Numbers
+            go by the recording that has most cameras.
 
     Raises:
         InputError: There is nothing to read.
     """
     reader = find_reader(Folder(location), format)
     views, versions, flaws = scanned(reader)
+    if not views and not flaws:
+        raise InputError(f"{location}: {reader.title} without a recording")
     chosen, lacking = _of_camera(views, camera)
     return Opened(
         reader,
@@ -106,13 +111,15 @@ def open_source(
         InputError: Nothing can be used, something is damaged and `strict` was asked for, or the
             data sets have different actions.
     """
+    if action_width is not None and action_width < 1:
+        raise InputError(f"action_width: expected at least 1, got {action_width}")
     opened = {}
-    for location in locations:
+    for location, name in zip(locations, _set_names(locations), strict=True):
         found = look_through(location, format, camera)
         if action_width is None:
             found = of_most_actions(found)
         _tell(location, found, strict)
-        opened[_unused(found.reader.folder.name, opened)] = found
+        opened[name] = found
     names = None if action_width is None else _common_names(opened.values(), action_width)
     sources: dict[str, EpisodeSource] = {
         name: LogSource(found.reader, found.views, found.versions, names)
@@ -137,23 +144,31 @@ def _of_camera(views: Sequence[View], camera: Camera) -> tuple[list[int], list[F
     recordings: dict[str, list[int]] = {}
     for index, view in enumerate(views):
         recordings.setdefault(view.name, []).append(index)
+    all_cameras = max(
+        ([views[index].camera for index in indices] for indices in recordings.values()),
+        key=len,
+        default=[],
+    )
     chosen: list[int] = []
     lacking = []
     for name, indices in recordings.items():
         cameras = [views[index].camera for index in indices]
+        named = cameras if len(cameras) == len(all_cameras) else all_cameras
         for wanted in choices:
-            number = wanted if isinstance(wanted, int) else _place(wanted, cameras)
-            if 0 <= number < len(indices):
-                chosen.append(indices[number])
-                continue
-            reason = f"no camera {wanted} among its {len(cameras)}: {', '.join(cameras)}"
-            lacking.append(Flaw(views[indices[0]].file, name, reason))
+            own = _name(wanted, named)
+            places = [place for place in indices if views[place].camera == own]
+            if not places:
+                reason = f"no camera {wanted} among its {len(cameras)}: {', '.join(cameras)}"
+                lacking.append(Flaw(views[indices[0]].file, name, reason))
+            chosen += (place for place in places if place not in chosen)
     return chosen, lacking
 
 
-def _place(camera: str, cameras: Sequence[str]) -> int:
-    """Of a camera among a recording's; -1 if it is not there."""
-    return cameras.index(camera) if camera in cameras else -1
+def _name(camera: int | str, cameras: Sequence[str]) -> str | None:
+    """Of a camera that is given by number or name; None if there is no such number."""
+    if isinstance(camera, str):
+        return camera
+    return cameras[camera] if 0 <= camera < len(cameras) else None
 
 
 def of_most_actions(opened: Opened) -> Opened:
@@ -183,8 +198,6 @@ def _other_actions(names: tuple[str, ...], usual: tuple[str, ...]) -> str:
 
 def _tell(location: str, opened: Opened, strict: bool) -> None:
     recordings = len({view.name for view in opened.views})
-    if not recordings and not opened.flaws:
-        raise InputError(f"{location}: {opened.reader.title} without a recording")
     if not opened.flaws:
         return
     told = f"{len(opened.flaws)} of the recordings or files cannot be used\n{summary(opened.flaws)}"
@@ -200,14 +213,31 @@ def _common_names(opened: Iterable[Opened], width: int) -> tuple[str, ...]:
         for found in opened
         for view in found.views
     )
+    known = set(known)
     longest = max(known, key=len)
+    for names in known:
+        if names != longest[: len(names)]:
+            raise InputError(
+                "action_width: expected actions that mean the same at the same place, got "
+                f"{', '.join(names)} and {', '.join(longest)}"
+            )
     return (*longest, *(f"padding_{number}" for number in range(len(longest), width)))
 
 
-def _unused(name: str, taken: Container[str]) -> str:
-    """The name, numbered if several data sets have it."""
-    number, candidate = 1, name
-    while candidate in taken:
-        number += 1
-        candidate = f"{name}-{number}"
-    return candidate
+def _set_names(locations: Sequence[str]) -> list[str]:
+    """The last parts of each location, as many as tell them apart.
+
+    Raises:
+        InputError: One lies in another, whose recordings would then be there twice.
+    """
+    parts = [PurePosixPath(str(location).rstrip("/")).parts for location in locations]
+    for one, other in permutations(parts, 2):
+        if other[: len(one)] == one:
+            inner, outer = "/".join(other), "/".join(one)
+            raise InputError(f"expected separate data sets, {inner} lies in {outer}")
+    most = max(map(len, parts))
+    for count in range(1, most + 1):
+        names = ["/".join(those[-count:]) for those in parts]
+        if len(set(names)) == len(names):
+            return names
+    return ["/".join(those) for those in parts]

@@ -66,7 +66,7 @@ def decode_picture(
             )
         mode = "RGB" if (channels or _channels(image)) == 3 else "L"
         try:
-            pixels = np.asarray(image.convert(mode))
+            pixels = np.asarray(_eight_bit(image, origin).convert(mode))
         except _DAMAGE as error:
             raise InputError(f"{origin}: damaged picture ({error})") from error
     return pixels if pixels.ndim == 3 else pixels[..., None]
@@ -89,5 +89,18 @@ def _opened(data: bytes, origin: str) -> Image.Image:
     return image
 
 
+def _eight_bit(image: Image.Image, origin: str) -> Image.Image:
+    """The picture with 8 bit per channel, the upper ones of 16; Pillow would clip.
+
+    Raises:
+        InputError: It has other numbers of bits.
+    """
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise InputError(f"{origin}: expected 8 or 16 bit per channel, got 32 (mode {image.mode})")
+    return image
+
+
 def _channels(image: Image.Image) -> int:
-    return 1 if image.mode in ("1", "L", "LA", "I", "F", "I;16") else 3
+    return 1 if image.mode[0] in "1LIF" and image.mode != "LAB" else 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
@@ -70,6 +71,12 @@ class EpisodeSource(ABC):
 
     def __len__(self) -> int:
         return len(self.views)
+
+    @property
+    def digest(self) -> str:
+        """Differs when a recording is another, or of another length."""
+        known = [(view.name, view.camera, view.length, view.action_names) for view in self.views]
+        return hashlib.sha256(repr(known).encode()).hexdigest()
 
     @property
     def action_names(self) -> tuple[str, ...]:

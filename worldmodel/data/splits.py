@@ -78,6 +78,13 @@ class Split:
             for portion in wanted.get(view.name, ())
         ]
 
+    @classmethod
+    def joined(cls, splits: Sequence[Split]) -> Split:
+        """The parts of several data sets together."""
+        return cls(
+            *(tuple(item for split in splits for item in getattr(split, part)) for part in PARTS)
+        )
+
     @property
     def sha256(self) -> str:
         """Digest of the three lists."""
@@ -141,9 +148,18 @@ def split_by_time(views: Sequence[View], validation: float = 0.1, test: float = 
 
 
 def split_by_domain(
-    views: Sequence[View], validation: Collection[str], test: Collection[str]
+    views: Sequence[View],
+    validation: Collection[str],
+    test: Collection[str],
+    fraction: float = 0.1,
 ) -> Split:
     """Whole domains for validation and test; the others train.
+
+    Args:
+        views: All of them.
+        validation: Names of domains; if empty, a fraction of the other recordings is taken.
+        test: Names of domains.
+        fraction: Of the recordings, for validation without domains of its own.
 
     Raises:
         InputError: A domain does not exist, or none is left to train on.
@@ -153,7 +169,11 @@ def split_by_domain(
         raise InputError(
             f"split by domain: there is no domain {unknown[0]}; available: {', '.join(available)}"
         )
-    return _of_parts({view.name: _part_of(view.domain, validation, test) for view in views})
+    split = _of_parts({view.name: _part_of(view.domain, validation, test) for view in views})
+    if validation:
+        return split
+    rest = split_by_hash(map(str, split.train), fraction, 0)
+    return Split(rest.train, rest.validation, split.test)
 
 
 def split_as_published(views: Sequence[View], validation: float = 0.1, test: float = 0.1) -> Split:

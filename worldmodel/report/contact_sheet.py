@@ -55,11 +55,11 @@ def contact_sheet(recordings: Sequence[Filmed]) -> np.ndarray:
         for film, (camera, frames) in zip(films, recording.frames.items(), strict=True):
             film.imshow(np.concatenate(list(frames), axis=1), aspect="auto")
             film.set_yticks([])
-            film.set_ylabel(camera, fontsize=8)
+            film.set_ylabel(camera, fontsize=8, parse_math=False)
             places = frames.shape[2] * (np.arange(len(frames)) + 0.5)
             film.set_xticks(places, recording.steps, fontsize=7)
             film.tick_params(labelbottom=film is films[-1], bottom=False)
-        films[0].set_title(recording.name, fontsize=9, loc="left")
+        films[0].set_title(recording.name, fontsize=9, loc="left", parse_math=False)
         if recording.action_names:
             _draw_actions(next(axes), recording)
     canvas.draw()
@@ -87,8 +87,11 @@ def _draw_actions(axes: Axes, recording: Filmed) -> None:
         axes.axhline(lane, color="lightgray", linewidth=0.6)
         axes.step(np.arange(len(values)), lane - 0.42 * values, where="post", linewidth=1.0)
     ranges = zip(recording.action_names, low, high, strict=True)
-    axes.set_yticks(lanes, [f"{name} {a:.3g} to {b:.3g}" for name, a, b in ranges], fontsize=6)
+    axes.set_yticks(lanes, [f"{name} {a:.3g} to {b:.3g}" for name, a, b in ranges])
     axes.set_ylim(len(half) - 0.4, -0.6)
     margin = np.diff(recording.steps).mean() / 2
     axes.set_xlim(recording.steps[0] - margin, recording.steps[-1] + margin)
     axes.tick_params(axis="x", labelsize=7)
+    for label in axes.get_yticklabels():
+        label.set_fontsize(6)
+        label.set_parse_math(False)

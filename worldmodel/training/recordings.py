@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path, PurePath
 from typing import Any, Literal, final
 
 import lightning
+import numpy as np
 
 from worldmodel.clip import Clip
 from worldmodel.data.generators import Generator
@@ -24,7 +26,7 @@ from worldmodel.data.splits import (
     split_by_list,
     split_by_time,
 )
-from worldmodel.data.view import Part
+from worldmodel.data.view import Part, View
 from worldmodel.data.windows import Windows, WindowShape
 from worldmodel.errors import InputError, check_at_least, check_one_of
 from worldmodel.rollout import check_context
@@ -56,7 +58,8 @@ class DataConfig:
         validation: Fraction of the recordings to validate on.
         test: Fraction of the recordings to keep away from training and validation.
         test_list: Text file with names of test recordings, one per line, instead of `split`.
-        validation_domains: Domains to validate on, if split by domain.
+        validation_domains: Domains to validate on, if split by domain; if left out, recordings of
+            the training domains are validated on.
         test_domains: Domains to test on, if split by domain.
         workers: Processes that read; 0 reads in the training process.
         cache: Resized frames that each reading process keeps in memory, in MiB.
@@ -95,11 +98,13 @@ class DataConfig:
         check_one_of(self, "split", SplitRule)
         if bool(self.paths) == (self.generator is not None):
             raise InputError("data: expected either a path or a generator")
-        if (self.split == "domain") != bool(self.validation_domains and self.test_domains):
+        if (self.split == "domain") != bool(self.test_domains):
             raise InputError(
-                "data.split: 'domain' goes with validation_domains and test_domains, got "
-                f"{self.split!r} with {self.validation_domains} and {self.test_domains}"
+                "data.split: 'domain' goes with test_domains, got "
+                f"{self.split!r} with {self.test_domains}"
             )
+        if self.camera == []:
+            raise InputError("data.camera: expected at least one, got none")
         if self.weights is not None and len(self.weights) != len(self.paths):
             raise InputError(
                 f"data.weights: expected one per path, got {self.weights} for {len(self.paths)}"
@@ -130,21 +135,30 @@ def open_data(data: DataConfig) -> EpisodeSource:
 
 
 def split_data(source: EpisodeSource, data: DataConfig) -> Split:
-    """The parts that a configuration asks for.
+    """The parts that a configuration asks for; each data set is split for itself.
 
     Raises:
         InputError: The recordings do not allow that split, or leave nothing to train on.
     """
-    views, names = source.views, [view.name for view in source.views]
+    stops = np.cumsum(source.sets).tolist()
+    splits = [
+        _split_set(source.views[start:stop], source.timed, data)
+        for start, stop in pairwise([0, *stops])
+    ]
+    return splits[0] if len(splits) == 1 else Split.joined(splits)
+
+
+def _split_set(views: Sequence[View], timed: bool, data: DataConfig) -> Split:
+    names = [view.name for view in views]
     if data.test_list is not None:
         return split_by_list(names, _lines(data.test_list), data.validation)
     if data.split == "domain":
-        return split_by_domain(views, data.validation_domains, data.test_domains)
-    timed = source.timed and not any(math.isnan(view.start) for view in views)
+        return split_by_domain(views, data.validation_domains, data.test_domains, data.validation)
     published = all(view.part for view in views)
     if data.split == "published" or (data.split == "auto" and published):
         return split_as_published(views, data.validation, data.test)
-    if data.split == "time" or (data.split == "auto" and timed):
+    known = not any(math.isnan(view.start) for view in views)
+    if data.split == "time" or (data.split == "auto" and timed and known):
         return split_by_time(views, data.validation, data.test)
     return split_by_hash(names, data.validation, data.test)
 
@@ -157,8 +171,9 @@ def held_out(
     rank: int = 0,
     ranks: int = 1,
     hop: int | None = None,
+    most: int | None = None,
 ) -> ClipLoader:
-    """Windows of a part's recordings, each once, in order.
+    """Windows of a part's recordings, each once, in order; `most` of them, spread evenly.
 
     They start `hop` recorded frames apart; if left out, so far that they share no frame.
 
@@ -171,7 +186,13 @@ def held_out(
             f"{part} part of the recordings: expected clips for {ranks} devices, got {len(windows)}"
         )
     return validation_loader(
-        windows, data.batch_size, strict=data.strict, rank=rank, world_size=ranks
+        windows,
+        data.batch_size // ranks,
+        workers=data.workers,
+        strict=data.strict,
+        rank=rank,
+        world_size=ranks,
+        most=most,
     )
 
 
@@ -187,6 +208,7 @@ class Recordings(lightning.LightningDataModule):
         start: First batch.
         stop: Batch to end before.
         devices: Number of shares.
+        validation_clips: Clips to validate on at most, over all recordings; all if left out.
 
     Attributes:
         channels: C of the frames.
@@ -204,10 +226,12 @@ class Recordings(lightning.LightningDataModule):
         start: int,
         stop: int,
         devices: int = 1,
+        validation_clips: int | None = None,
     ) -> None:
         super().__init__()
         self._source, self._split, self._data = source, split, data
         self._seed, self._start, self._stop = seed, start, stop
+        self._validation_clips = validation_clips
         self._windows = part_windows(source, split, "train", data)
         self.channels = self._windows.channels
         held_out(source, split, "validation", data, ranks=devices)
@@ -231,7 +255,9 @@ class Recordings(lightning.LightningDataModule):
 
     def val_dataloader(self) -> ClipLoader:
         """This rank's share of the validation windows."""
-        return held_out(self._source, self._split, "validation", self._data, *self._place())
+        rank, ranks = self._place()
+        most = self._validation_clips
+        return held_out(self._source, self._split, "validation", self._data, rank, ranks, most=most)
 
     def _place(self) -> tuple[int, int]:
         trainer = self.trainer

@@ -12,6 +12,7 @@ import torch
 import yaml
 
 from worldmodel.data.splits import Split, load_split
+from worldmodel.data.whole_file import whole_file
 from worldmodel.errors import InputError
 
 FREE = {
@@ -61,6 +62,11 @@ class RunFolder:
         return self.root / "split.json"
 
     @property
+    def recordings(self) -> Path:
+        """Digest of the recordings."""
+        return self.root / "recordings.sha256"
+
+    @property
     def options(self) -> Path:
         """Options of the run, as `worldmodel train --config` takes them."""
         return self.root / "run.yaml"
@@ -77,11 +83,13 @@ class RunFolder:
                 "or go on with --resume true"
             )
 
-    def begin(self, config: Any, split: Split) -> None:
-        """Write down the options, a dataclass, and the parts of the recordings."""
+    def begin(self, config: Any, split: Split, digest: str) -> None:
+        """Write down the options, a dataclass, and which recordings there are, in which parts."""
         self.root.mkdir(parents=True, exist_ok=True)
-        self.options.write_text(yaml.safe_dump(described(config), sort_keys=False))
+        with whole_file(self.options) as unfinished:
+            unfinished.write_text(_as_yaml(config))
         split.save(self.split)
+        self.recordings.write_text(digest + "\n")
 
     def check_same(self, config: Any) -> None:
         """Refuse to go on with a run that does not exist or has other options.
@@ -89,12 +97,12 @@ class RunFolder:
         Raises:
             InputError: Names the missing file, or every option that differs and both its values.
         """
-        for path in (self.state, self.options):
+        for path in (self.state, self.options, self.recordings):
             if not path.is_file():
                 raise InputError(f"resume: {self.root} holds no saved state ({path} is missing)")
         then, now = (
             {name: value for name, value in _flat(options) if name not in FREE}
-            for options in (yaml.safe_load(self.options.read_text()), described(config))
+            for options in (self._saved_options(), yaml.safe_load(_as_yaml(config)))
         )
         differing = [
             f"{name} was {then.get(name)} and is {now.get(name)}"
@@ -104,13 +112,19 @@ class RunFolder:
         if differing:
             raise InputError(f"resume: {self.root} has other options: {'; '.join(differing)}")
 
-    def check_split(self, split: Split) -> None:
+    def _saved_options(self) -> dict[str, Any]:
+        try:
+            return dict(yaml.safe_load(self.options.read_text()))
+        except (yaml.YAMLError, TypeError, ValueError) as error:
+            raise InputError(f"resume: {self.options} is damaged ({error})") from error
+
+    def check_recordings(self, split: Split, digest: str) -> None:
         """Refuse to go on with other recordings.
 
         Raises:
             InputError: The recordings or their parts are not those that the run began with.
         """
-        if load_split(self.split) != split:
+        if load_split(self.split) != split or self.recordings.read_text().strip() != digest:
             raise InputError(
                 f"resume: the recordings are not those of {self.split}, with which the run began"
             )
@@ -143,6 +157,17 @@ def described(config: Any) -> dict[str, Any]:
             path = f"{kind.__module__}.{kind.__qualname__}"
             options[field.name] = {"class_path": path, "init_args": described(value)}
     return options
+
+
+def _as_yaml(config: Any) -> str:
+    """Options as they are saved; tuples become lists."""
+    return yaml.safe_dump(_plain(described(config)), sort_keys=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _flat(options: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

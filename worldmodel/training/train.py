@@ -41,14 +41,14 @@ class TrainConfig:
 
     Attributes:
         data: Recordings and clips.
-        output: Folder of the run: `checkpoint/`, `resume/`, `run.yaml`, `split.json`, `strips/`,
-            TensorBoard.
+        output: Folder of the run: `checkpoint/`, `resume/`, `run.yaml`, `split.json`,
+            `recordings.sha256`, `strips/`, TensorBoard.
         model: Architecture and its options.
         curriculum: Which steps take recorded frames instead of predictions.
         optimizer: How the weights move.
         steps: Optimiser steps.
         validate_every: Steps between validations.
-        validation_batches: Batches of a validation at most.
+        validation_batches: Batches of a validation at most, of clips spread over all recordings.
         seed: Seed of initial weights, batches and masks.
         precision: Number format, as Lightning names it: "32-true" or "bf16-mixed".
         accelerator: "cpu", "gpu" or "auto", which takes GPUs if there are any.
@@ -99,10 +99,17 @@ def train(config: TrainConfig) -> Path:
     source = open_data(config.data)
     split = split_data(source, config.data)
     if config.resume:
-        folder.check_split(split)
+        folder.check_recordings(split, source.digest)
     start = folder.saved_step() if config.resume else 0
     recordings = Recordings(
-        source, split, config.data, config.seed, start, config.steps, config.devices
+        source,
+        split,
+        config.data,
+        config.seed,
+        start,
+        config.steps,
+        config.devices,
+        config.validation_batches * config.data.batch_size,
     )
     statistics = action_statistics(source, split.spans(source, "train"), config.data.window.stride)
     frame_shape = (recordings.channels, *config.data.window.size)
@@ -110,7 +117,7 @@ def train(config: TrainConfig) -> Path:
         torch.set_num_threads(config.threads)
     model = _model(config, frame_shape, statistics)
     if not config.resume:
-        folder.begin(config, split)
+        folder.begin(config, split, source.digest)
     with quiet_lightning():
         trainer = _fit(config, folder, model, recordings)
     if trainer.is_global_zero:
@@ -134,7 +141,6 @@ def _fit(
             max_steps=config.steps,
             max_epochs=1,
             val_check_interval=min(config.validate_every, config.steps),
-            limit_val_batches=config.validation_batches,
             num_sanity_val_steps=0,
             gradient_clip_val=config.optimizer.gradient_clip,
             log_every_n_steps=min(10, config.steps),

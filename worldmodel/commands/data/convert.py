@@ -18,11 +18,14 @@ from rich.progress import track
 from worldmodel.commands.options import check_output, parse, with_leading
 from worldmodel.data.blocks import colored, pieces
 from worldmodel.data.flaws import summary
+from worldmodel.data.folder import CONVERSION_MARK, Folder
 from worldmodel.data.formats.lerobot_writer import LeRobotWriter
 from worldmodel.data.formats.minari_writer import MinariWriter
 from worldmodel.data.formats.robonet_writer import RoboNetWriter
 from worldmodel.data.opening import look_through, of_most_actions
+from worldmodel.data.reader import Reader
 from worldmodel.data.source import EpisodeSource, LogSource
+from worldmodel.data.video import FRAME_RATE
 from worldmodel.data.view import Flaw, Signals
 from worldmodel.data.writer import Film, Recording, Writer
 from worldmodel.errors import InputError, check_one_of
@@ -34,9 +37,6 @@ WRITERS: dict[Target, type[Writer]] = {
     "lerobot": LeRobotWriter,
     "minari": MinariWriter,
 }
-
-MARK = ".conversion.json"
-"""Says in the output folder what is being written there, until it is complete."""
 
 _log = logging.getLogger(__name__)
 
@@ -80,11 +80,28 @@ def run(arguments: Sequence[str]) -> None:
     _claim(out, config)
     source = LogSource(found.reader, found.views, found.versions)
     damaged = list(_written(source, WRITERS[config.to](out), config.strict))
-    (out / MARK).unlink()
     recordings = len({view.name for view in source.views}) - len(damaged)
+    if not recordings:
+        raise InputError(f"{config.path}: nothing could be written\n{summary(damaged)}")
+    (out / CONVERSION_MARK).unlink()
+    for line in _lost(source, found.reader, config.to):
+        print(f"note: {line}")
     print(f"{out}: {recordings} recordings written as {WRITERS[config.to].title}")
     if left := [*found.flaws, *damaged]:
         print(f"{len(left)} recordings or files left out\n{summary(left)}")
+
+
+def _lost(source: EpisodeSource, reader: Reader, to: Target) -> Iterator[str]:
+    """What the other format cannot hold."""
+    views = source.views
+    if reader.scale is not None:
+        yield f"pixels are plain brightness now, no more {reader.scale.quantity}; none is missing"
+    if any(view.part for view in views):
+        yield "the published parts are not kept"
+    if not all(view.fps for view in views) and to != "minari":
+        yield f"frames per second are unknown; videos play at {FRAME_RATE}"
+    if to == "lerobot" and len(source.domains) > 1:
+        yield f"domains are not kept apart: {', '.join(source.domains)}"
 
 
 def _claim(out: Path, config: ConvertConfig) -> None:
@@ -93,8 +110,11 @@ def _claim(out: Path, config: ConvertConfig) -> None:
     Raises:
         InputError: It does.
     """
-    mark = out / MARK
-    described = json.dumps({"path": str(config.path), "to": config.to, "format": config.format})
+    mark = out / CONVERSION_MARK
+    source = Folder(config.path).where
+    described = json.dumps({"path": source, "to": config.to, "format": config.format})
+    if out.absolute().is_relative_to(source):
+        raise InputError(f"out: {out} lies in {source}, which is read")
     if mark.is_file() and mark.read_text() == described:
         return
     if out.exists() and any(out.iterdir()):
@@ -118,14 +138,10 @@ def _written(source: EpisodeSource, writer: Writer, strict: bool) -> Iterator[Fl
         ):
             try:
                 writer.add(_recording(source, indices))
-            except DamagedFrameError as error:
+            except InputError as error:
                 if strict:
                     raise
                 yield Flaw(source.views[indices[0]].file, name, str(error))
-
-
-class DamagedFrameError(InputError):
-    """A frame could not be read while its recording was written."""
 
 
 def _recording(source: EpisodeSource, indices: Sequence[int]) -> Recording:
@@ -154,8 +170,4 @@ def _recording(source: EpisodeSource, indices: Sequence[int]) -> Recording:
 def _frames(source: EpisodeSource, index: int, length: int) -> Iterator[np.ndarray]:
     """RGB frames, one by one."""
     for steps in pieces(source.views[index], range(length)):
-        try:
-            frames = source.frames(index, steps).pixels
-        except InputError as error:
-            raise DamagedFrameError(str(error)) from error
-        yield from colored(frames, "rgb")
+        yield from colored(source.frames(index, steps).pixels, "rgb")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple, final
@@ -60,7 +59,7 @@ def run(arguments: Sequence[str]) -> None:
     if found.views:
         checked = _checked(LogSource(found.reader, found.views, found.versions), config)
         for view, (reason, note) in zip(found.views, checked, strict=True):
-            flaws += [Flaw(view.file, view.name, reason)] if reason else []
+            flaws += [Flaw("", view.name, reason.removeprefix(f"{view.file}: "))] if reason else []
             notes += [f"{view.name}, {view.camera or 'its only camera'}: {note}"] if note else []
     recordings = len({view.name for view in found.views})
     frames = sum(view.length for view in found.views)
@@ -86,6 +85,7 @@ def check_episode(source: EpisodeSource, index: int) -> Checked:
     """Decode all of an episode, a few frames at a time."""
     view, distinct = source.views[index], set[int]()
     try:
+        source.actions(index)  # which may be too large for float32
         signals = source.signals(index)
         for steps in pieces(view):
             pixels = source.frames(index, steps).pixels
@@ -102,7 +102,7 @@ def _checked(source: EpisodeSource, config: ValidateConfig) -> Iterator[Checked]
     views, known = source.views, _reported(config.report)
     keys = [f"{view.name} {view.camera} {source.version(i)}" for i, view in enumerate(views)]
     new = [index for index, key in enumerate(keys) if key not in known]
-    results = iter(_each(partial(check_episode, source), new, config.workers))
+    results = _each(source, new, config.workers)
     with open(config.report, "a") if config.report else nullcontext() as report:
         for index, view in enumerate(
             track(
@@ -124,14 +124,29 @@ def _checked(source: EpisodeSource, config: ValidateConfig) -> Iterator[Checked]
             yield checked
 
 
-def _each(
-    check: Callable[[int], Checked], indices: Sequence[int], workers: int
-) -> Iterator[Checked]:
+def _each(source: EpisodeSource, indices: Sequence[int], workers: int) -> Iterator[Checked]:
     if workers == 0:
-        yield from map(check, indices)
+        yield from (check_episode(source, index) for index in indices)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(check, indices, chunksize=4)
+    spawn = get_context("spawn")
+    with ProcessPoolExecutor(workers, spawn, initializer=_Sent.keep, initargs=(source,)) as pool:
+        yield from pool.map(_check_sent, indices, chunksize=4)
+
+
+@final
+class _Sent:
+    """The source of a process that decodes, sent once."""
+
+    source: EpisodeSource
+
+    @classmethod
+    def keep(cls, source: EpisodeSource) -> None:
+        """Keep it for `_check_sent`."""
+        cls.source = source
+
+
+def _check_sent(index: int) -> Checked:
+    return check_episode(_Sent.source, index)
 
 
 def _reported(path: str | None) -> dict[str, Checked]:
@@ -142,7 +157,8 @@ def _reported(path: str | None) -> dict[str, Checked]:
     if not Path(path).exists():
         return {}
     try:
-        lines = [json.loads(line) for line in Path(path).read_text().splitlines()]
+        whole = Path(path).read_text().split("\n")[:-1]  # what follows was cut short
+        lines = [json.loads(line) for line in whole]
         return {line["key"]: Checked("", line["note"]) for line in lines if not line["reason"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"report: {path} is no report of validation ({error!r})") from error

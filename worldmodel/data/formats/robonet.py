@@ -144,9 +144,9 @@ def _action_names(metadata: h5py.Group, width: int) -> tuple[tuple[str, ...], tu
     """Names and units."""
     declared, units = (text_attribute(metadata, f"action_{what}") for what in ("names", "units"))
     names = tuple(declared.split(",")) if declared else ACTION_NAMES[:width]
-    if len(names) != width or (not declared and width < 4):
+    if len(names) != width or (not declared and width in (1, 2, 3)):
         raise InputError(
-            f"actions have width {width}; expected 4 or 5, or a "
+            f"actions have width {width}; expected 0, 4 or 5, or a "
             f"metadata attribute 'action_names' with as many names, got {declared!r}"
         )
     return names, tuple(units.split(",")) if units else ("",) * width
@@ -156,8 +156,8 @@ def _cameras(file: h5py.File, metadata: h5py.Group) -> tuple[str, ...]:
     """Names of the cameras, `cam0` and so on where the file does not say."""
     count = int(numeric_attribute(find_group(file, "env"), "n_cams"))
     declared = tuple(text_attribute(metadata, "camera_names").split(","))
-    present = sum(f"cam{number}_video" in find_group(file, "env") for number in range(count))
-    if not 0 < count == present:
+    present = sum(key.startswith("cam") for key in find_group(file, "env"))
+    if not 0 < count <= present:
         raise InputError(f"expected cameras, declares {count} and holds {present}")
     return declared if len(declared) == count and declared[0] else _numbered("cam", count)
 

@@ -92,6 +92,9 @@ class RoboNetWriter(Writer):
         low, high = states.min(axis=0), states.max(axis=0)
         width = len(recording.action_names)
         _check_signals(path, signals, len(recording), width, low, high)
+        for name in (*recording.action_names, *recording.state_names, *recording.films):
+            if "," in name:
+                raise InputError(f"{path}: expected names without commas, got {name!r}")
         metadata = {
             "action_names": ",".join(recording.action_names),
             "action_units": ",".join(recording.action_units),
