@@ -13,8 +13,12 @@ from matplotlib.figure import Figure
 from worldmodel.errors import InputError
 
 _DPI = 100
-_WIDTH = 14.0
-_LANE = 0.2
+_LEFT, _WIDTH, _RIGHT = 1.5, 12.0, 0.2
+_TITLE, _TICKS, _LANE = 0.35, 0.3, 0.2
+"""Sizes in inches: of the margin for names, of a row, and of what stands above and below it."""
+
+_BETWEEN = 2
+"""White pixels between frames."""
 
 
 class Filmed(NamedTuple):
@@ -46,34 +50,54 @@ def contact_sheet(recordings: Sequence[Filmed]) -> np.ndarray:
     """
     if not recordings:
         raise InputError("contact sheet: expected at least one recording, got none")
-    heights = [height for recording in recordings for height in _heights(recording)]
-    figure = Figure(figsize=(_WIDTH, sum(heights)), dpi=_DPI, layout="constrained")
+    figure = Figure(dpi=_DPI)
     canvas = FigureCanvasAgg(figure)
-    axes = iter(np.atleast_1d(figure.subplots(len(heights), 1, height_ratios=heights)))
+    total = sum(height + below for recording in recordings for height, below in _rows(recording))
+    total += _TITLE * len(recordings)
+    figure.set_size_inches(_LEFT + _WIDTH + _RIGHT, total)
+    top = total
     for recording in recordings:
-        films = [next(axes) for _ in recording.frames]
-        for film, (camera, frames) in zip(films, recording.frames.items(), strict=True):
-            film.imshow(np.concatenate(list(frames), axis=1), aspect="auto")
-            film.set_yticks([])
-            film.set_ylabel(camera, fontsize=8, parse_math=False)
-            places = frames.shape[2] * (np.arange(len(frames)) + 0.5)
-            film.set_xticks(places, recording.steps, fontsize=7)
-            film.tick_params(labelbottom=film is films[-1], bottom=False)
-        films[0].set_title(recording.name, fontsize=9, loc="left", parse_math=False)
+        top -= _TITLE
+        axes = []
+        for height, below in _rows(recording):
+            axes.append(_row(figure, top, height, total))
+            top -= height + below
+        for film, (camera, frames) in zip(axes, recording.frames.items(), strict=False):
+            _draw_film(film, camera, frames, recording.steps)
+        axes[len(recording.frames) - 1].tick_params(labelbottom=True)
+        axes[0].set_title(recording.name, fontsize=9, loc="left", parse_math=False)
         if recording.action_names:
-            _draw_actions(next(axes), recording)
+            _draw_actions(axes[-1], recording)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def _heights(recording: Filmed) -> list[float]:
-    """Of the rows of a recording, in inches."""
+def _rows(recording: Filmed) -> list[tuple[float, float]]:
+    """Heights of the rows of a recording, and of what is below each, in inches."""
     films = [
-        0.2 + (_WIDTH - 1.5) * frames.shape[1] / (len(frames) * frames.shape[2])
+        (_WIDTH * frames.shape[1] / (len(frames) * (frames.shape[2] + _BETWEEN)), 0.05)
         for frames in recording.frames.values()
     ]
+    films[-1] = (films[-1][0], _TICKS)
     actions = len(recording.action_names)
-    return [*films, 0.3 + _LANE * actions] if actions else films
+    return [*films, (_LANE * actions, _TICKS)] if actions else films
+
+
+def _row(figure: Figure, top: float, height: float, total: float) -> Axes:
+    """Axes of a height whose upper side is so many inches above the bottom."""
+    width = _LEFT + _WIDTH + _RIGHT
+    place = (_LEFT / width, (top - height) / total, _WIDTH / width, height / total)
+    return figure.add_axes(place)
+
+
+def _draw_film(axes: Axes, camera: str, frames: np.ndarray, steps: np.ndarray) -> None:
+    spaced = np.pad(frames, ((0, 0), (0, 0), (0, _BETWEEN), (0, 0)), constant_values=255)
+    axes.imshow(np.concatenate(list(spaced), axis=1), aspect="auto")
+    places = spaced.shape[2] * (np.arange(len(frames)) + 0.5)
+    axes.set_xticks(places, [str(step) for step in steps.tolist()], fontsize=7)
+    axes.set_yticks([])
+    axes.tick_params(labelbottom=False, bottom=False)
+    axes.set_ylabel(camera, fontsize=8, parse_math=False)
 
 
 def _draw_actions(axes: Axes, recording: Filmed) -> None:
