@@ -145,6 +145,24 @@ def test_a_folder_of_folders_of_pictures_may_be_one_recording(tmp_path: Path) ->
     np.testing.assert_array_equal(reader.frames(views[1], range(4)).pixels, moving_square(1, 4))
 
 
+@pytest.mark.parametrize("place", ["rec/actions.csv", "rec.csv"])
+@pytest.mark.parametrize("films", ["videos", "pictures"])
+def test_actions_of_all_cameras_are_in_their_folder_or_beside_it(
+    tmp_path: Path, place: str, films: str
+) -> None:
+    for camera in range(2):
+        if films == "videos":
+            write_video(tmp_path / "rec" / f"cam{camera}.mp4", moving_square(camera, 6))
+        else:
+            write_pictures(tmp_path / "rec" / f"cam{camera}", moving_square(camera, 6))
+    actions = walk(0, 5, 2, np.float64)
+    write_csv(tmp_path / place, {"dx": actions[:, 0], "dy": actions[:, 1]})
+    reader, views = scan(tmp_path)
+    assert [(view.name, view.camera) for view in views] == [("rec", "cam0"), ("rec", "cam1")]
+    for view in views:
+        np.testing.assert_array_equal(reader.signals(view).actions, actions)
+
+
 def test_pictures_beside_videos_are_not_their_frames(tmp_path: Path) -> None:
     for number in range(3):
         write_video(tmp_path / f"{number}.mp4", moving_square(number, 4))

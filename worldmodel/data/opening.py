@@ -200,7 +200,7 @@ def _tell(location: str, opened: Opened, strict: bool) -> None:
     recordings = len({view.name for view in opened.views})
     if not opened.flaws:
         return
-    told = f"{len(opened.flaws)} of the recordings or files cannot be used\n{summary(opened.flaws)}"
+    told = f"{len(opened.flaws)} recordings, cameras or files cannot be used\n{summary(opened.flaws)}"
     if strict or not recordings:
         raise InputError(f"{location}: {told}")
     _log.warning("%s: %s\ngoing on with the other %d recordings", location, told, recordings)

@@ -134,12 +134,12 @@ class VideoFolder(Reader):
         found: dict[str, _Recording] = {}
         for file in self.folder.named(*VIDEOS):
             path = PurePosixPath(file)
-            if self._present(shared := _beside(path.parent / "actions")):
+            if self._present(shared := _of_all_cameras(path.parent)):
                 self._add(found, path.parent, _Camera(path.stem, (file,)), shared)
             else:
                 self._add(found, path, _Camera("", (file,)), _beside(path.with_suffix("")))
         for path, files in self._pictures.items():
-            inside, shared = _beside(path / "actions"), _beside(path.parent / "actions")
+            inside, shared = _beside(path / "actions"), _of_all_cameras(path.parent)
             if self._present(shared) and not self._present(inside):
                 self._add(found, path.parent, _Camera(path.name, files), shared)
             else:
@@ -205,6 +205,11 @@ class VideoFolder(Reader):
             return self.folder.local(file).read_bytes()
         except OSError as error:
             raise InputError(f"{file}: cannot be read ({error.strerror})") from error
+
+
+def _of_all_cameras(folder: PurePosixPath) -> list[str]:
+    """Files that can hold the actions of a recording whose cameras are in a folder."""
+    return [*_beside(folder / "actions"), *(_beside(folder) if folder.name else [])]
 
 
 def _beside(path: PurePosixPath) -> list[str]:
