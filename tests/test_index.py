@@ -22,7 +22,6 @@ class Texts(Reader):
     """A file of two words is a recording per word; one that is empty is damaged."""
 
     title = "texts"
-    libraries: tuple[str, ...] = ()
     scans: tuple[str, ...] = ()
     interrupt_at = ""
     unreachable = False
@@ -152,8 +151,10 @@ def test_a_file_that_could_not_be_fetched_is_sought_again(texts: Path) -> None:
 
 
 def test_a_missing_library_is_told_before_the_scan(texts: Path) -> None:
-    reader = Texts(Folder(texts))
-    reader.libraries = ("no_such_library",)
+    class Needy(Texts):
+        libraries = ("no_such_library",)
+
+    reader = Needy(Folder(texts))
     with pytest.raises(InputError, match=r"no_such_library.*pip install 'worldmodel\[logs\]'"):
         scanned(reader)
 

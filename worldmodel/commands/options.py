@@ -153,10 +153,13 @@ def _explained(message: str, kind: type) -> str:
 
 
 def _nearest(name: str, known: list[str]) -> str | None:
-    leaves = {option.rpartition(".")[2]: option for option in reversed(known)}
-    for names in ({option: option for option in known}, leaves):
+    """The known option of the most similar last part, and of those the one in the same group."""
+    leaves = [option.rpartition(".")[2] for option in known]
+    for names in (known, leaves):
         if close := get_close_matches(name.rpartition(".")[2], names, n=1):
-            return names[close[0]]
+            alike = [option for option, own in zip(known, names, strict=True) if own == close[0]]
+            group = name.rpartition(".")[0]
+            return max(alike, key=lambda option: option.rpartition(".")[0] == group)
     return None
 
 

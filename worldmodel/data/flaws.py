@@ -10,7 +10,7 @@ from worldmodel.data.view import Flaw
 
 _MOST_RUNS, _MOST_REASONS = 12, 20
 _NUMBERS = re.compile(r"\d+")
-_NUMBER_AT_END = re.compile(r"(.*?)(\d+)(\D*)")
+_NUMBER_AT_END = re.compile(r"(.*?)(\d+)(\.\w+|\D*)")
 
 
 def summary(flaws: Sequence[Flaw]) -> str:

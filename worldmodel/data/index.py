@@ -103,10 +103,12 @@ class _Index:
         stamp = _stamp(unit, self._reader.folder)
         if self._known.get(unit.name, ("",))[0] == stamp:
             return
+        findings: list[View | Flaw]
         try:
             findings = list(self._findings(unit))
         except UnavailableError as error:
-            stamp, findings = "", [_writable(Flaw(unit.name, "", str(error)))]
+            stamp, findings = "", []
+            findings.append(_writable(Flaw(unit.name, "", str(error))))
         self._known[unit.name] = stamp, findings
         self._changed = True
         if time.monotonic() - self._saved > SAVE_EVERY:

@@ -74,6 +74,8 @@ def look_through(location: str, format: str | None = None, camera: Camera = "all
     Raises:
         InputError: There is nothing to read.
     """
+    if format is not None:
+        _named(format)  # before the folder is listed
     reader = find_reader(Folder(location), format)
     views, versions, flaws = scanned(reader)
     if not views and not flaws:
@@ -200,7 +202,10 @@ def _tell(location: str, opened: Opened, strict: bool) -> None:
     recordings = len({view.name for view in opened.views})
     if not opened.flaws:
         return
-    told = f"{len(opened.flaws)} recordings, cameras or files cannot be used\n{summary(opened.flaws)}"
+    reasons = summary(opened.flaws)
+    between = "\n" if "\n" in reasons else ": "
+    count = f"{len(opened.flaws)} recordings, cameras or files cannot be used"
+    told = f"{count}{between}{reasons}"
     if strict or not recordings:
         raise InputError(f"{location}: {told}")
     _log.warning("%s: %s\ngoing on with the other %d recordings", location, told, recordings)

@@ -22,7 +22,7 @@ import numpy as np
 
 from worldmodel.data.folder import Folder
 from worldmodel.data.formats.action_files import SUFFIXES, Beside, nothing_beside, read_beside
-from worldmodel.data.formats.plain_names import domain, part
+from worldmodel.data.formats.plain_names import PARTS, domain, part
 from worldmodel.data.pictures import decode_picture, picture_size
 from worldmodel.data.reader import Reader, Unit
 from worldmodel.data.video import SUFFIXES as VIDEOS
@@ -209,7 +209,10 @@ class VideoFolder(Reader):
 
 def _of_all_cameras(folder: PurePosixPath) -> list[str]:
     """Files that can hold the actions of a recording whose cameras are in a folder."""
-    return [*_beside(folder / "actions"), *(_beside(folder) if folder.name else [])]
+    inside = _beside(folder / "actions")
+    if not folder.name or folder.name.lower() in PARTS:  # beside a part, a table lists labels
+        return inside
+    return [*inside, *_beside(folder)]
 
 
 def _beside(path: PurePosixPath) -> list[str]:

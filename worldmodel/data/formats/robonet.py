@@ -156,7 +156,7 @@ def _cameras(file: h5py.File, metadata: h5py.Group) -> tuple[str, ...]:
     """Names of the cameras, `cam0` and so on where the file does not say."""
     count = int(numeric_attribute(find_group(file, "env"), "n_cams"))
     declared = tuple(text_attribute(metadata, "camera_names").split(","))
-    present = sum(key.startswith("cam") for key in find_group(file, "env"))
+    present = sum(str(key).startswith("cam") for key in find_group(file, "env"))
     if not 0 < count <= present:
         raise InputError(f"expected cameras, declares {count} and holds {present}")
     return declared if len(declared) == count and declared[0] else _numbered("cam", count)
