@@ -67,7 +67,7 @@ def test_inspect_shows_what_there_is(logs: Path, tmp_path: Path, capsys: Capture
         assert float(value) == pytest.approx(float(number), rel=1e-3)
     assert "| gripper | unknown | the last" in shown
     picture = np.asarray(Image.open(sheet))
-    assert picture.shape[1] == 1400
+    assert picture.shape[1] == 1370
     orange = np.abs(picture.astype(int) - (220, 80, 90)).max(axis=2) < 30
     assert orange.sum() > 500  # the moving squares
 

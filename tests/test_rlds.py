@@ -341,6 +341,6 @@ def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     RLDSCase().write(tmp_path)
     monkeypatch.setitem(sys.modules, "tfrecord.example_pb2", None)
     assert RLDS.recognises(Folder(tmp_path))
-    assert {flaw.reason for flaw in scan(tmp_path)[2]} == {
-        "TFRecord files are read by the package tfrecord: pip install 'worldmodel[logs]'"
-    }
+    reasons = {flaw.reason for flaw in scan(tmp_path)[2]}
+    assert len(reasons) == 1
+    assert "pip install 'worldmodel[logs]'" in reasons.pop()
