@@ -93,7 +93,7 @@ def evaluate_to_folder(config: EvaluateConfig) -> Evaluation:
             f"got {data.window.stride}"
         )
     split = load_split(config.split) if config.split else split_data(source, data)
-    clips = held_out(source, split, config.part, data, hop=config.hop)
+    clips = held_out(source, split, config.part, data, hop=config.hop, workers=data.workers)
     evaluation = evaluate(checkpoint.model, clips, data.context)
     output.mkdir(parents=True, exist_ok=True)
     evaluation.save(output / RECORD)

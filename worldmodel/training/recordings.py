@@ -61,7 +61,8 @@ class DataConfig:
         validation_domains: Domains to validate on, if split by domain; if left out, recordings of
             the training domains are validated on.
         test_domains: Domains to test on, if split by domain.
-        workers: Processes that read; 0 reads in the training process.
+        workers: Processes that read; 0 reads in the training process, which always reads what it
+            validates on.
         cache: Resized frames that each reading process keeps in memory, in MiB.
         disk_cache: Resized frames to keep on disk for all processes, runs and data sets, in MiB; 0
             keeps none.
@@ -172,6 +173,7 @@ def held_out(
     ranks: int = 1,
     hop: int | None = None,
     most: int | None = None,
+    workers: int = 0,
 ) -> ClipLoader:
     """Windows of a part's recordings, each once, in order; `most` of them, spread evenly.
 
@@ -188,7 +190,7 @@ def held_out(
     return validation_loader(
         windows,
         data.batch_size // ranks,
-        workers=data.workers,
+        workers=workers,
         strict=data.strict,
         rank=rank,
         world_size=ranks,
