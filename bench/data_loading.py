@@ -17,7 +17,7 @@ import torch
 from worldmodel.clip import Clip
 from worldmodel.commands.options import parse
 from worldmodel.data.formats.robonet_writer import write_episode
-from worldmodel.data.loading import ClipLoader, training_loader
+from worldmodel.data.loading import training_loader
 from worldmodel.data.opening import open_source
 from worldmodel.data.source import EpisodeSource
 from worldmodel.data.windows import Windows, WindowShape
@@ -44,10 +44,10 @@ def main() -> None:
         logs = Path(folder, "logs")
         write_logs(logs)
         source = open_source([str(logs)])
-        rates = {"mp4 decoded": steady_rate(source, workers, disk=0)}
+        rates = {"mp4 decoded": steady_rate(source, workers, 0, 100)}
         fill(source)
-        rates["from the cache on disk"] = steady_rate(source, workers, disk=DISK)
-        rates["from the cache on disk, no workers"] = steady_rate(source, 0, disk=DISK)
+        rates["from the cache on disk"] = steady_rate(source, workers, DISK, 1000)
+        rates["from the cache on disk, no workers"] = steady_rate(source, 0, DISK, 1000)
         rates["taken by training steps of the demo's model"] = training_rate(source)
     slowest = min(rates.values())
     rows = [
@@ -77,12 +77,6 @@ def write_logs(folder: Path) -> None:
         )
 
 
-def loader_of(source: EpisodeSource, workers: int, disk: int) -> ClipLoader:
-    """Endless batches; nothing is kept in memory."""
-    windows = Windows(source, SHAPE, cache_bytes=0, disk_bytes=disk)
-    return training_loader(windows, BATCH, seed=0, stop=10**6, workers=workers)
-
-
 def fill(source: EpisodeSource) -> None:
     """Read each episode once, so that the cache on disk has all."""
     windows = Windows(source, SHAPE, cache_bytes=0, disk_bytes=DISK, hop=TIME)
@@ -90,16 +84,13 @@ def fill(source: EpisodeSource) -> None:
         windows[index]
 
 
-def steady_rate(source: EpisodeSource, workers: int, disk: int) -> float:
-    """Clips per second after the workers have started."""
-    batches = iter(loader_of(source, workers, disk))
-    for _ in range(8 * max(1, workers)):
-        next(batches)
-    begin, count = time.perf_counter(), 0
-    while time.perf_counter() - begin < SECONDS:
-        next(batches)
-        count += 1
-    return count * BATCH / (time.perf_counter() - begin)
+def steady_rate(source: EpisodeSource, workers: int, disk: int, batches: int) -> float:
+    """Clips per second after the workers have started; nothing is kept in memory."""
+    windows = Windows(source, SHAPE, cache_bytes=0, disk_bytes=disk)
+    warm_up = 8 * max(1, workers)
+    loader = training_loader(windows, BATCH, seed=0, stop=warm_up + batches, workers=workers)
+    times = [time.perf_counter() for _ in loader]
+    return batches * BATCH / (times[-1] - times[-1 - batches])
 
 
 def training_rate(source: EpisodeSource) -> float:
