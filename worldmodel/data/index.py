@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, fields
@@ -14,12 +13,11 @@ from typing import Any, NamedTuple, final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rich.console import Console
-from rich.progress import track
 
 from worldmodel.data.code import code_digest
 from worldmodel.data.folder import Folder, cache_folder
 from worldmodel.data.optional import library
+from worldmodel.data.progress import tracked
 from worldmodel.data.reader import Reader, Unit
 from worldmodel.data.view import Flaw, View
 from worldmodel.data.whole_file import whole_file
@@ -73,13 +71,7 @@ def scanned(reader: Reader) -> Scanned:
     units = list(reader.units())
     index = _Index(reader, {unit.name for unit in units})
     try:
-        for unit in track(
-            units,
-            f"index of {reader.folder.name}",
-            console=Console(stderr=True),
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        ):
+        for unit in tracked(units, f"index of {reader.folder.name}"):
             index.learn(unit)
     finally:
         index.save()

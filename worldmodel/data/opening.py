@@ -16,7 +16,7 @@ from worldmodel.data.formats import FORMATS
 from worldmodel.data.index import scanned
 from worldmodel.data.reader import Reader
 from worldmodel.data.source import EpisodeSource, LogSource, MixedSource
-from worldmodel.data.view import Flaw, View
+from worldmodel.data.view import Flaw, View, by_recording
 from worldmodel.errors import InputError
 
 Camera = int | str | list[int | str]
@@ -143,9 +143,7 @@ def _of_camera(views: Sequence[View], camera: Camera) -> tuple[list[int], list[F
     if camera == "all":
         return list(range(len(views))), []
     choices = camera if isinstance(camera, list) else [camera]
-    recordings: dict[str, list[int]] = {}
-    for index, view in enumerate(views):
-        recordings.setdefault(view.name, []).append(index)
+    recordings = by_recording(views)
     all_cameras = max(
         ([views[index].camera for index in indices] for indices in recordings.values()),
         key=len,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, final
 
@@ -134,6 +134,14 @@ class Frames(NamedTuple):
 
     pixels: np.ndarray
     missing: np.ndarray | None = None
+
+
+def by_recording(views: Sequence[View]) -> dict[str, list[int]]:
+    """Indices of the views of each recording, in order."""
+    indices: dict[str, list[int]] = {}
+    for index, view in enumerate(views):
+        indices.setdefault(view.name, []).append(index)
+    return indices
 
 
 def is_unicode(text: str) -> bool:

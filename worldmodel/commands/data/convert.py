@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,8 +11,6 @@ from pathlib import Path
 from typing import Literal, final
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from worldmodel.commands.options import check_output, parse, with_leading
 from worldmodel.data.blocks import colored, pieces
@@ -23,10 +20,11 @@ from worldmodel.data.formats.lerobot_writer import LeRobotWriter
 from worldmodel.data.formats.minari_writer import MinariWriter
 from worldmodel.data.formats.robonet_writer import RoboNetWriter
 from worldmodel.data.opening import look_through, of_most_actions
+from worldmodel.data.progress import tracked
 from worldmodel.data.reader import Reader
 from worldmodel.data.source import EpisodeSource, LogSource
 from worldmodel.data.video import FRAME_RATE
-from worldmodel.data.view import Flaw, Signals
+from worldmodel.data.view import Flaw, Signals, by_recording
 from worldmodel.data.writer import Film, Recording, Writer
 from worldmodel.errors import InputError, check_one_of
 
@@ -125,17 +123,8 @@ def _claim(out: Path, config: ConvertConfig) -> None:
 
 def _written(source: EpisodeSource, writer: Writer, strict: bool) -> Iterator[Flaw]:
     """Write all recordings; yield those that turned out to be damaged."""
-    by_name: dict[str, list[int]] = {}
-    for index, view in enumerate(source.views):
-        by_name.setdefault(view.name, []).append(index)
     with writer:
-        for name, indices in track(
-            by_name.items(),
-            "converting",
-            console=Console(stderr=True),
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        ):
+        for name, indices in tracked(by_recording(source.views).items(), "converting"):
             try:
                 writer.add(_recording(source, indices))
             except InputError as error:

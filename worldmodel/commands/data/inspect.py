@@ -19,7 +19,7 @@ from worldmodel.data.flaws import summary
 from worldmodel.data.opening import Opened, look_through, of_most_actions
 from worldmodel.data.source import EpisodeSource, LogSource
 from worldmodel.data.statistics import action_statistics
-from worldmodel.data.view import View
+from worldmodel.data.view import View, by_recording
 from worldmodel.data.windows import Span
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.report.contact_sheet import Filmed, contact_sheet
@@ -162,9 +162,7 @@ def _actions(source: EpisodeSource) -> Table:
 
 def _filmed(source: EpisodeSource, config: InspectConfig) -> Iterator[Filmed]:
     """The recordings on the sheet; one that cannot be decoded is named and left out."""
-    by_name: dict[str, list[int]] = {}
-    for index, view in enumerate(source.views):
-        by_name.setdefault(view.name, []).append(index)
+    by_name = by_recording(source.views)
     names = list(by_name)
     places = np.linspace(0, len(names) - 1, min(config.recordings, len(names))).round().astype(int)
     for name in (names[place] for place in places):

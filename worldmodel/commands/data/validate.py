@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
@@ -13,13 +12,12 @@ from pathlib import Path
 from typing import NamedTuple, final
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from worldmodel.commands.options import check_output, parse, with_leading
 from worldmodel.data.blocks import pieces
 from worldmodel.data.flaws import summary
 from worldmodel.data.opening import look_through, of_most_actions
+from worldmodel.data.progress import tracked
 from worldmodel.data.source import EpisodeSource, LogSource
 from worldmodel.data.view import Flaw
 from worldmodel.errors import InputError, check_at_least
@@ -104,15 +102,7 @@ def _checked(source: EpisodeSource, config: ValidateConfig) -> Iterator[Checked]
     new = [index for index, key in enumerate(keys) if key not in known]
     results = _each(source, new, config.workers)
     with open(config.report, "a") if config.report else nullcontext() as report:
-        for index, view in enumerate(
-            track(
-                views,
-                "decoding",
-                console=Console(stderr=True),
-                transient=True,
-                disable=not sys.stderr.isatty(),
-            )
-        ):
+        for index, view in enumerate(tracked(views, "decoding")):
             if keys[index] in known:
                 yield known[keys[index]]
                 continue

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
+from worldmodel.data.optional import library
 from worldmodel.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Bag:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        with _library():
+        with _damage_told():
             self.topics: Mapping[str, Topic] = {
                 name: Topic(info.msgtype, info.msgcount)
                 for name, info in sorted(storage.topics.items())
@@ -86,11 +86,11 @@ class Bag:
         Raises:
             InputError: One of them is damaged.
         """
-        with _library():
+        with _damage_told():
             wanted = [each for each in self._storage.connections if each.topic in topics]
             found = self._storage.messages(wanted, start, stop)
         while True:
-            with _library():
+            with _damage_told():
                 connection, logged, data = next(found, (None, 0, b""))
                 if connection is None:
                     return
@@ -110,7 +110,7 @@ def opened(paths: Sequence[Path]) -> Iterator[Bag]:
     Raises:
         InputError: It cannot be opened, or the library is missing.
     """
-    module = _library_module("rosbags.rosbag2")
+    module = library("rosbags.rosbag2")
     with TemporaryDirectory() as temporary:
         gathered = Path(temporary)
         if len(paths) > 1:
@@ -119,7 +119,7 @@ def opened(paths: Sequence[Path]) -> Iterator[Bag]:
         else:
             gathered /= f"bag{paths[0].suffix.lower()}"
             gathered.symlink_to(paths[0])
-        with _library():
+        with _damage_told():
             storage: Storage = module.Reader(gathered)
             storage.open()
         try:
@@ -129,7 +129,7 @@ def opened(paths: Sequence[Path]) -> Iterator[Bag]:
 
 
 @contextmanager
-def _library() -> Iterator[None]:
+def _damage_told() -> Iterator[None]:
     """Turn into an `InputError` whatever a damaged bag makes the library stumble over."""
     try:
         yield
@@ -140,17 +140,8 @@ def _library() -> Iterator[None]:
 
 @lru_cache(maxsize=1)
 def _definitions() -> Typestore:
-    types = _library_module("rosbags.typesys")
+    types = library("rosbags.typesys")
     return types.get_typestore(types.Stores.ROS2_HUMBLE)
-
-
-def _library_module(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise InputError(
-            "ROS bags are read by the package rosbags: pip install 'worldmodel[logs]'"
-        ) from error
 
 
 def _stamp(content: Any) -> int:
