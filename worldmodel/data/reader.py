@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar, NamedTuple
 
 from worldmodel.data.folder import Folder
 from worldmodel.data.scale import Scale
 from worldmodel.data.view import Flaw, Frames, Signals, View
+from worldmodel.errors import InputError
 
 
 class Unit(NamedTuple):
@@ -21,6 +22,22 @@ class Unit(NamedTuple):
 
     name: str
     files: tuple[str, ...]
+
+
+def one_per_file(folder: Folder, files: Sequence[str], expected: str) -> Iterator[Unit]:
+    """A unit for each of some files.
+
+    Args:
+        folder: Which they are in.
+        files: Names.
+        expected: What they would be called, for the error.
+
+    Raises:
+        InputError: There are none.
+    """
+    if not files:
+        raise InputError(f"{folder}: expected {expected}, found {len(folder.files)} other files")
+    return (Unit(file, (file,)) for file in files)
 
 
 class Reader(ABC):

@@ -26,7 +26,7 @@ from worldmodel.data.formats.npz_rows import npz_array
 from worldmodel.data.formats.npz_signals import ACTIONS, STATES, npz_signals
 from worldmodel.data.formats.plain_names import domain, part
 from worldmodel.data.formats.plain_signals import numbered
-from worldmodel.data.reader import Reader, Unit
+from worldmodel.data.reader import Reader, Unit, one_per_file
 from worldmodel.data.view import Frames, Signals, View, no_signals
 from worldmodel.errors import InputError
 
@@ -80,13 +80,7 @@ class Arrays(Reader):
 
     def units(self) -> Iterator[Unit]:
         """One per file."""
-        files = self.folder.named(_NPZ, _NPY)
-        if not files:
-            raise InputError(
-                f"{self.folder}: expected *{_NPZ} or *{_NPY} files, "
-                f"found {len(self.folder.files)} other files"
-            )
-        return (Unit(file, (file,)) for file in files)
+        return one_per_file(self.folder, self.folder.named(_NPZ, _NPY), f"*{_NPZ} or *{_NPY} files")
 
     def scan(self, unit: Unit) -> Iterable[View]:
         """A view per camera; pictures that are no bytes are read to see whether they can be."""

@@ -24,7 +24,7 @@ from worldmodel.data.formats.tfrecord import (
     read_example,
     scan_records,
 )
-from worldmodel.data.reader import Reader, Unit
+from worldmodel.data.reader import Reader, Unit, one_per_file
 from worldmodel.data.view import Flaw, Frames, Part, Signals, View
 from worldmodel.errors import InputError
 
@@ -71,13 +71,7 @@ class BAIR(Reader):
 
     def units(self) -> Iterator[Unit]:
         """One per file."""
-        files = self.folder.named(SUFFIX)
-        if not files:
-            raise InputError(
-                f"{self.folder}: expected *{SUFFIX} files, "
-                f"found {len(self.folder.files)} other files"
-            )
-        return (Unit(file, (file,)) for file in files)
+        return one_per_file(self.folder, self.folder.named(SUFFIX), f"*{SUFFIX} files")
 
     def scan(self, unit: Unit) -> Iterator[View | Flaw]:
         """A view per recording and camera."""

@@ -16,7 +16,7 @@ from typing import IO, NamedTuple, final
 import numpy as np
 
 from worldmodel.data.folder import Folder
-from worldmodel.data.reader import Reader, Unit
+from worldmodel.data.reader import Reader, Unit, one_per_file
 from worldmodel.data.scale import LinearScale
 from worldmodel.data.view import Flaw, Frames, Part, Signals, View, no_signals
 from worldmodel.errors import InputError
@@ -88,13 +88,7 @@ class CIKM2017(Reader):
 
     def units(self) -> Iterator[Unit]:
         """One per file."""
-        files = _files(self.folder)
-        if not files:
-            raise InputError(
-                f"{self.folder}: expected {', '.join(PARTS)}, "
-                f"found {len(self.folder.files)} other files"
-            )
-        return (Unit(file, (file,)) for file in files)
+        return one_per_file(self.folder, _files(self.folder), f"{', '.join(PARTS)}")
 
     def scan(self, unit: Unit) -> Iterator[View | Flaw]:
         """Views of the four heights per line."""

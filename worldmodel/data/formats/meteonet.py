@@ -25,7 +25,7 @@ from worldmodel.data.formats.events import events, interval, iso, season
 from worldmodel.data.formats.frame_errors import naming
 from worldmodel.data.formats.npz_rows import NpzArray, npz_array
 from worldmodel.data.formats.rain import REFLECTIVITY, rain_pixels
-from worldmodel.data.reader import Reader, Unit
+from worldmodel.data.reader import Reader, Unit, one_per_file
 from worldmodel.data.view import Flaw, Frames, Signals, View, no_signals
 from worldmodel.errors import InputError
 
@@ -53,13 +53,9 @@ class MeteoNet(Reader):
 
     def units(self) -> Iterator[Unit]:
         """One per file."""
-        files = _files(self.folder)
-        if not files:
-            raise InputError(
-                f"{self.folder}: expected rainfall_ZONE_YYYY_MM.PART.npz files, "
-                f"found {len(self.folder.files)} other files"
-            )
-        return (Unit(file, (file,)) for file in files)
+        return one_per_file(
+            self.folder, _files(self.folder), "rainfall_ZONE_YYYY_MM.PART.npz files"
+        )
 
     def scan(self, unit: Unit) -> Iterator[View | Flaw]:
         """A view per stretch."""

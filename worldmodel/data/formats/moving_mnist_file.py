@@ -20,7 +20,7 @@ import numpy as np
 from worldmodel.data.folder import Folder
 from worldmodel.data.formats.frame_errors import naming
 from worldmodel.data.formats.npz_rows import NpzArray, npz_array
-from worldmodel.data.reader import Reader, Unit
+from worldmodel.data.reader import Reader, Unit, one_per_file
 from worldmodel.data.view import Flaw, Frames, Part, Signals, View, no_signals
 from worldmodel.errors import InputError
 
@@ -53,13 +53,9 @@ class MovingMNISTFile(Reader):
 
     def units(self) -> Iterator[Unit]:
         """One per file."""
-        files = _files(self.folder)
-        if not files:
-            raise InputError(
-                f"{self.folder}: expected mnist_test_seq.npy or moving-mnist-*.npz, "
-                f"found {len(self.folder.files)} other files"
-            )
-        return (Unit(file, (file,)) for file in files)
+        return one_per_file(
+            self.folder, _files(self.folder), "mnist_test_seq.npy or moving-mnist-*.npz"
+        )
 
     def scan(self, unit: Unit) -> Iterator[View | Flaw]:
         """A view per clip."""

@@ -30,7 +30,7 @@ from worldmodel.data.formats.hdf5_episodes import (
     told,
 )
 from worldmodel.data.hdf5 import LOOKED_INTO, text_attribute
-from worldmodel.data.reader import Reader, Unit
+from worldmodel.data.reader import Reader, Unit, one_per_file
 from worldmodel.data.view import Flaw, Frames, Part, Signals, View
 from worldmodel.errors import InputError
 
@@ -85,13 +85,7 @@ class Robomimic(Reader):
 
     def units(self) -> Iterator[Unit]:
         """One per file."""
-        files = _files(self.folder)
-        if not files:
-            raise InputError(
-                f"{self.folder}: expected files *{' or *'.join(SUFFIXES)}, "
-                f"found {len(self.folder.files)} other files"
-            )
-        return (Unit(file, (file,)) for file in files)
+        return one_per_file(self.folder, _files(self.folder), f"files *{' or *'.join(SUFFIXES)}")
 
     def scan(self, unit: Unit) -> Iterator[View | Flaw]:
         """A view per camera of every demonstration."""

@@ -27,7 +27,7 @@ from worldmodel.data.hdf5 import (
     text_attribute,
 )
 from worldmodel.data.pictures import decode_picture
-from worldmodel.data.reader import Reader, Unit
+from worldmodel.data.reader import Reader, Unit, one_per_file
 from worldmodel.data.video import Video
 from worldmodel.data.view import Frames, Signals, View
 from worldmodel.errors import InputError
@@ -65,13 +65,7 @@ class RoboNet(Reader):
 
     def units(self) -> Iterator[Unit]:
         """One per file."""
-        files = self.folder.named(SUFFIX)
-        if not files:
-            raise InputError(
-                f"{self.folder}: expected *{SUFFIX} files, "
-                f"found {len(self.folder.files)} other files"
-            )
-        return (Unit(file, (file,)) for file in files)
+        return one_per_file(self.folder, self.folder.named(SUFFIX), f"*{SUFFIX} files")
 
     def scan(self, unit: Unit) -> Iterator[View]:
         """A view per camera."""
