@@ -9,6 +9,7 @@ from typing import final
 
 import torch
 
+from worldmodel.checkpoint import Checkpoint
 from worldmodel.commands.options import check_output, parse
 from worldmodel.commands.trained import load
 from worldmodel.envs.benchmark import BenchmarkConfig, benchmark
@@ -16,7 +17,6 @@ from worldmodel.envs.scores import Benchmark
 from worldmodel.envs.tabletop import ACTION_NAMES
 from worldmodel.errors import InputError
 from worldmodel.report.table import Table
-from worldmodel.training.checkpoint import Checkpoint
 
 
 @final

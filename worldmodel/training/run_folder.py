@@ -11,6 +11,7 @@ from typing import Any, final, get_type_hints
 import torch
 import yaml
 
+from worldmodel.checkpoint import CHECKPOINT
 from worldmodel.data.splits import Split, load_split
 from worldmodel.data.whole_file import whole_file
 from worldmodel.errors import InputError
@@ -44,7 +45,7 @@ class RunFolder:
     @property
     def checkpoint(self) -> Path:
         """The trained model."""
-        return self.root / "checkpoint"
+        return self.root / CHECKPOINT
 
     @property
     def state(self) -> Path:
