@@ -22,7 +22,7 @@ from worldmodel.models.motion_details_rnn import MotionDetailsRNNConfig
 from worldmodel.models.motion_rnn import MotionRNNConfig
 from worldmodel.models.phydnet import PhyDNetConfig
 from worldmodel.models.predrnn import PredRNNConfig
-from worldmodel.models.predrnn_pp import PredRNNPlusPlusConfig
+from worldmodel.models.predrnn_plus_plus import PredRNNPlusPlusConfig
 from worldmodel.models.rims import RIMsConfig
 from worldmodel.models.sa_conv_lstm import SAConvLSTMConfig
 from worldmodel.models.scoff import SCOFFConfig

@@ -43,7 +43,7 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
             InputError: There is none, with the nearest name and all names; or the package that
                 registers it cannot be imported.
         """
-        key = self._names.get(_bare(name))
+        key = self._names.get(bare(name))
         if key is None:
             raise InputError(self._unknown(name))
         if key not in self._loaded:
@@ -57,7 +57,7 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
         return len(self._places)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and _bare(name) in self._names
+        return isinstance(name, str) and bare(name) in self._names
 
     @cached_property
     def _places(self) -> dict[str, EntryPoint]:
@@ -75,7 +75,7 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
 
     @cached_property
     def _names(self) -> dict[str, str]:
-        return {_bare(name): name for name in self._places}
+        return {bare(name): name for name in self._places}
 
     def _import(self, key: str) -> Thing:
         place = self._places[key]
@@ -89,11 +89,11 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
             ) from error
 
     def _unknown(self, name: str) -> str:
-        close = get_close_matches(_bare(name), self._names, n=1)
+        close = get_close_matches(bare(name), self._names, n=1)
         hint = f"did you mean {self._names[close[0]]}? " if close else ""
         return f"{self._kind} {name!r} is unknown; {hint}available: {', '.join(self._places)}"
 
 
-def _bare(name: str) -> str:
+def bare(name: str) -> str:
     """The name without case and punctuation; `+` is spelled out."""
     return re.sub(r"[^a-z0-9]", "", name.lower().replace("+", "plus"))
