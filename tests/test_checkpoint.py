@@ -19,7 +19,6 @@ from worldmodel.checkpoint import (
 )
 from worldmodel.clip import Clip
 from worldmodel.errors import InputError
-from worldmodel.layers.action import ActionEncoder
 from worldmodel.model import ModelConfig, WorldModel
 from worldmodel.models.gru_cat import GRUCATConfig
 from worldmodel.models.mode_rnn import ModeRNNConfig
@@ -48,9 +47,7 @@ CARD = ModelCard(
 def built(config: ModelConfig, seed: int = 0) -> WorldModel:
     torch.manual_seed(seed)
     model = config.build(CARD.frame_shape, len(CARD.action_names))
-    for layer in model.modules():
-        if isinstance(layer, ActionEncoder):
-            layer.set_statistics(torch.tensor(CARD.action_mean), torch.tensor(CARD.action_std))
+    model.set_action_statistics(torch.tensor(CARD.action_mean), torch.tensor(CARD.action_std))
     return model.eval()
 
 
