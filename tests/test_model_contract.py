@@ -101,6 +101,7 @@ CASES = {
     "mode-rnn": Case(MODE_RNN, 0),
     "mode-rnn-wide-gray": Case(MODE_RNN, 0, WIDE),
     "mode-rnn-actions": Case(strided(ModeRNNConfig, slots=2), 4),
+    "mode-rnn-input-modulated": Case(small(ModeRNNConfig, slots=2, modulated="input"), 3),
     "mode-rnn-zero-bus": Case(small(ModeRNNConfig, learned_initial_bus=False), 2),
     "conv-lstm": Case(small(ConvLSTMConfig), 0, WIDE),
     "conv-lstm-actions": Case(strided(ConvLSTMConfig, layer_norm=True), 2),

@@ -88,20 +88,30 @@ class ActionEncoder(nn.Module):
 class ActionModulation(nn.Module):
     """The factor W_a * a + b_a of the action-conditioned PredRNN-V2 (from its code).
 
-    The hidden path of a cell becomes (W_h * h + b_h) . (W_a * a + b_a). The bias starts at one, so
-    that an untrained action path leaves the hidden path as it is.
+    The hidden path of a cell becomes (W_h * h + b_h) . (W_a * a + b_a).
 
     Args:
         inputs: Channels of the action's features.
         outputs: Channels of the hidden path that is modulated.
         kernel: Side of the kernel.
         norm: Applied to the sum, or None.
+        neutral: The bias starts at one, so that an untrained action path leaves the hidden path as
+            it is; otherwise it is drawn, as the weights are.
     """
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, norm: nn.Module | None) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        norm: nn.Module | None,
+        *,
+        neutral: bool = True,
+    ) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
-        nn.init.ones_(self._bias)
+        if neutral:
+            nn.init.ones_(self._bias)
         self.norm = nn.Identity() if norm is None else norm
 
     @property
