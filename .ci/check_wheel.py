@@ -4,7 +4,7 @@ import pkgutil
 from importlib import import_module, resources
 
 import worldmodel
-from worldmodel.training.checkpoint import load_pretrained
+from worldmodel.checkpoint import load
 
 for module in pkgutil.walk_packages(worldmodel.__path__, "worldmodel."):
     import_module(module.name)
@@ -17,4 +17,4 @@ for folder, pattern in (("configs", "*.yaml"), ("report", "*.jinja")):
     print(f"worldmodel/{folder}: {len(found)} files")
 
 for name in ("mode-rnn-tabletop", "predrnn-v2-tabletop"):
-    print(f"worldmodel/pretrained/{name}: {load_pretrained(name).card.steps} training steps")
+    print(f"worldmodel/pretrained/{name}: {load(name).card.steps} training steps")

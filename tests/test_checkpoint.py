@@ -1,5 +1,6 @@
 """A checkpoint gives back what was saved, and says what is wrong with one that cannot."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,14 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from worldmodel import checkpoint as module
+from worldmodel.checkpoint import (
+    CONFIG,
+    WEIGHTS,
+    ModelCard,
+    load,
+    save_checkpoint,
+)
 from worldmodel.clip import Clip
 from worldmodel.errors import InputError
 from worldmodel.layers.action import ActionEncoder
@@ -15,15 +24,6 @@ from worldmodel.model import ModelConfig, WorldModel
 from worldmodel.models.mode_rnn import ModeRNNConfig
 from worldmodel.models.predrnn import PredRNNConfig
 from worldmodel.rollout import predict
-from worldmodel.training import checkpoint as module
-from worldmodel.training.checkpoint import (
-    CONFIG,
-    WEIGHTS,
-    ModelCard,
-    load_checkpoint,
-    load_pretrained,
-    save_checkpoint,
-)
 
 PREDRNN = PredRNNConfig(layers=1, hidden=4, kernel=3)
 STRIDED = PredRNNConfig(layers=2, hidden=4, kernel=3, bias=True, patch=None, residual=True)
@@ -68,7 +68,7 @@ def saved(tmp_path: Path) -> Path:
 def test_the_same_numbers_come_back(tmp_path: Path, config: ModelConfig) -> None:
     model = built(config)
     save_checkpoint(tmp_path / "model", model, CARD)
-    loaded = load_checkpoint(tmp_path / "model")
+    loaded = load(tmp_path / "model")
     assert loaded.card == CARD
     assert loaded.model.config == config
     assert not loaded.model.training
@@ -85,7 +85,7 @@ def test_float16_halves_the_parameters_but_not_the_action_statistics(tmp_path: P
     stored = load_file(tmp_path / "model" / WEIGHTS)
     parameters = dict(model.named_parameters())
     assert {name for name, value in stored.items() if value.dtype == torch.float16} == {*parameters}
-    loaded = load_checkpoint(tmp_path / "model").model
+    loaded = load(tmp_path / "model").model
     assert loaded.dtype == torch.float32
     for name, value in loaded.named_parameters():
         assert torch.equal(value, parameters[name].half().float())
@@ -99,7 +99,7 @@ def test_float16_halves_the_parameters_but_not_the_action_statistics(tmp_path: P
 
 def test_an_older_checkpoint_is_replaced_whole(saved: Path) -> None:
     save_checkpoint(saved, built(MODE_RNN), CARD)
-    assert load_checkpoint(saved).model.config == MODE_RNN
+    assert load(saved).model.config == MODE_RNN
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
 
 
@@ -126,14 +126,14 @@ def test_a_failure_in_the_middle_leaves_the_old_one(
         save_checkpoint(saved, built(PREDRNN, seed=1), CARD)
     monkeypatch.undo()
     old = built(PREDRNN).state_dict()
-    for name, value in load_checkpoint(saved).model.state_dict().items():
+    for name, value in load(saved).model.state_dict().items():
         assert torch.equal(value, old[name])
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
 
 
 def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(InputError, match="expected a checkpoint to replace, or nothing"):
+    with pytest.raises(InputError, match=r"expected a new folder, .* holds something else"):
         save_checkpoint(tmp_path, built(PREDRNN), CARD)
     assert (tmp_path / "thesis.tex").exists()
 
@@ -142,7 +142,7 @@ def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(saved: Path, name: str) -> None:
     (saved / name).unlink()
     with pytest.raises(InputError, match=f"not a checkpoint, {name} is missing"):
-        load_checkpoint(saved)
+        load(saved)
 
 
 @pytest.mark.parametrize("name", [WEIGHTS, CONFIG])
@@ -150,14 +150,14 @@ def test_a_missing_file_is_named(saved: Path, name: str) -> None:
 def test_a_damaged_file_is_refused(saved: Path, name: str, content: bytes) -> None:
     (saved / name).write_bytes(content)
     with pytest.raises(InputError, match="damaged checkpoint"):
-        load_checkpoint(saved)
+        load(saved)
 
 
 def test_a_truncated_file_is_refused(saved: Path) -> None:
     content = (saved / WEIGHTS).read_bytes()
     (saved / WEIGHTS).write_bytes(content[: len(content) // 2])
     with pytest.raises(InputError, match="damaged checkpoint"):
-        load_checkpoint(saved)
+        load(saved)
 
 
 @pytest.mark.parametrize(
@@ -178,19 +178,19 @@ def test_a_config_that_does_not_fit_is_explained(
     content = yaml.safe_load((saved / CONFIG).read_text())
     (saved / CONFIG).write_text(yaml.safe_dump(content | change))
     with pytest.raises(InputError, match=message):
-        load_checkpoint(saved)
+        load(saved)
 
 
 def test_nothing_in_the_config_is_executed(saved: Path, tmp_path: Path) -> None:
     attack = f"!!python/object/apply:os.mkdir ['{tmp_path}/owned']"
     (saved / CONFIG).write_text(f"architecture: {attack}\n")
     with pytest.raises(InputError, match="damaged checkpoint"):
-        load_checkpoint(saved)
+        load(saved)
     assert not (tmp_path / "owned").exists()
 
 
 def test_another_action_space_is_refused(saved: Path) -> None:
-    loaded = load_checkpoint(saved)
+    loaded = load(saved)
     loaded.check_actions(("dx", "gripper"))
     with pytest.raises(InputError, match="trained with dx, gripper, here they are gripper, dx"):
         loaded.check_actions(("gripper", "dx"))
@@ -201,9 +201,30 @@ def test_another_action_space_is_refused(saved: Path) -> None:
 def test_pretrained_by_name(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (saved.parent / "__pycache__").mkdir()
     monkeypatch.setattr(module, "PRETRAINED", saved.parent)
-    assert load_pretrained("model").card == CARD
-    with pytest.raises(InputError, match="'mode' is unknown; available: model"):
-        load_pretrained("mode")
+    for name in ("model", "Model", "MODEL"):
+        assert load(name).card == CARD
+    with pytest.raises(InputError, match=r"mode: expected .*, got neither; available: model"):
+        load("mode")
     monkeypatch.setattr(module, "PRETRAINED", saved.parent / "nowhere")
     with pytest.raises(InputError, match="available: none"):
-        load_pretrained("model")
+        load("model")
+
+
+def test_a_training_run_is_its_checkpoint(saved: Path) -> None:
+    saved.rename(saved.parent / "checkpoint")
+    assert load(saved.parent).card == CARD
+    assert load(str(saved.parent)).card == CARD
+
+
+def test_a_card_from_before_the_camera_was_told_has_the_default_one(saved: Path) -> None:
+    content = yaml.safe_load((saved / CONFIG).read_text())
+    for name in ("camera", "fit", "color"):
+        del content["card"][name]
+    (saved / CONFIG).write_text(yaml.safe_dump(content))
+    assert load(saved).card == CARD
+
+
+def test_what_training_saw_comes_back(tmp_path: Path) -> None:
+    card = replace(CARD, camera=("wrist", 1), fit="crop", color="gray")
+    save_checkpoint(tmp_path / "model", built(PREDRNN), card)
+    assert load(tmp_path / "model").card == card

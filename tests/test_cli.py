@@ -15,6 +15,7 @@ import torch
 import yaml
 from reading import frames_of, opened
 
+from worldmodel.checkpoint import CONFIG, WEIGHTS, ModelCard, save_checkpoint
 from worldmodel.cli import COMMANDS, main
 from worldmodel.commands.data import COMMANDS as DATA_COMMANDS
 from worldmodel.commands.demo import DemoConfig
@@ -29,7 +30,6 @@ from worldmodel.models.architectures import ARCHITECTURES, PUBLISHED
 from worldmodel.models.motion_rnn import MotionRNNConfig
 from worldmodel.models.predrnn import PredRNNConfig
 from worldmodel.models.traj_gru import TrajGRUConfig
-from worldmodel.training.checkpoint import CONFIG, WEIGHTS, ModelCard, save_checkpoint
 from worldmodel.training.train import TrainConfig
 
 RECORDINGS, FRAMES, SIZE = 6, 9, 16
@@ -381,8 +381,11 @@ def test_actions_that_the_checkpoint_does_not_know(
     [
         ([], ["expected either --checkpoint FOLDER or --pretrained NAME"]),
         (["--checkpoint=a", "--pretrained=b"], ["expected either --checkpoint FOLDER or"]),
-        (["--pretrained=none"], ["pretrained model 'none' is unknown; available:"]),
-        (["--checkpoint=nowhere"], ["nowhere: not a checkpoint", "is missing"]),
+        (
+            ["--pretrained=none"],
+            ["none: expected the folder of a checkpoint", "available: mode-rnn-tabletop"],
+        ),
+        (["--checkpoint=nowhere"], ["nowhere: expected the folder of a checkpoint", "available:"]),
     ],
 )
 def test_no_such_checkpoint(

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from worldmodel.checkpoint import ModelCard, load, save_checkpoint
 from worldmodel.clip import Clip
 from worldmodel.errors import InputError
 from worldmodel.model import ModelConfig, WorldModel
@@ -30,7 +31,6 @@ from worldmodel.models.stack import StackConfig
 from worldmodel.models.svg import SVGConfig
 from worldmodel.models.traj_gru import TrajGRUConfig
 from worldmodel.rollout import advance, imagine, observe, predict, unroll
-from worldmodel.training.checkpoint import ModelCard, load_checkpoint, save_checkpoint
 
 Config = TypeVar("Config", bound=StackConfig)
 
@@ -283,7 +283,7 @@ def test_a_model_without_actions_holds_nothing_for_them(case: Case) -> None:
 def test_saved_and_loaded_it_predicts_the_same(case: Case, tmp_path: Path) -> None:
     model, clip = case.model(), case.clip()
     save_checkpoint(tmp_path / "checkpoint", model, case.card())
-    loaded = load_checkpoint(tmp_path / "checkpoint").model
+    loaded = load(tmp_path / "checkpoint").model
     assert loaded.config == case.config
     same(predict(loaded, clip, 2), predict(model, clip, 2))
 

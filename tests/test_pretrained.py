@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from worldmodel.checkpoint import PRETRAINED, load
 from worldmodel.envs.tabletop import ACTION_NAMES
 from worldmodel.rollout import begin, imagine
-from worldmodel.training.checkpoint import PRETRAINED, load_pretrained
 
 NAMES = {"mode-rnn-tabletop": "ModeRNN", "predrnn-v2-tabletop": "PredRNN"}
 LARGEST = 2 * 2**20
@@ -20,7 +20,7 @@ def test_both_models_ship() -> None:
 def test_a_shipped_model_is_small_and_imagines(name: str) -> None:
     size = sum(path.stat().st_size for path in (PRETRAINED / name).iterdir())
     assert size <= LARGEST
-    checkpoint = load_pretrained(name)
+    checkpoint = load(name)
     assert type(checkpoint.model).__name__ == NAMES[name]
     checkpoint.check_actions(ACTION_NAMES[:2])
     assert checkpoint.card.steps > 0

@@ -13,6 +13,7 @@ from lightning.fabric.utilities.data import AttributeDict
 from safetensors.torch import save_file
 from torch import Tensor
 
+from worldmodel.checkpoint import load
 from worldmodel.cli import main
 from worldmodel.clip import Clip
 from worldmodel.errors import InputError
@@ -22,7 +23,6 @@ from worldmodel.models.published.state_dict import read_state_dict
 from worldmodel.models.published.translation import FrameSize, frame_shape_of
 from worldmodel.models.published.weights import TRANSLATIONS, import_weights
 from worldmodel.rollout import predict
-from worldmodel.training.checkpoint import load_checkpoint
 
 SIZE = FrameSize(1, 8, 12)
 FIXTURES = [
@@ -119,7 +119,7 @@ def test_the_command_makes_a_checkpoint_that_predicts_as_published(
     given = [str(tmp_path / "weights.pth"), f"--architecture={architecture}"]
     size = ["--height=16", "--width=16", f"--output={tmp_path / 'checkpoint'}"]
     assert main(["import", *given, *size]) == 0
-    imported = load_checkpoint(tmp_path / "checkpoint").model
+    imported = load(tmp_path / "checkpoint").model
     direct = import_weights(tmp_path / "weights.pth", architecture, FrameSize(1, 16, 16))
     assert imported.config == direct.config
     frames = torch.rand(2, 4, 1, 16, 16)
@@ -187,7 +187,7 @@ def test_legacy_is_computed_only_when_told(tmp_path: Path) -> None:
         file = str(tmp_path / "weights.pth")
         sizes = ["--height=8", "--width=12"]
         assert main(["import", file, "--architecture=ConvLSTM", *sizes, folder, *told]) == 0
-        config = load_checkpoint(tmp_path / output).model.config
+        config = load(tmp_path / output).model.config
         assert config == ConvLSTMConfig(
             layers=2, hidden=4, kernel=3, patch=2, legacy=output == "legacy"
         )

@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor
 
+from worldmodel.checkpoint import WEIGHTS, load
 from worldmodel.clip import Clip
 from worldmodel.data.formats.robonet_writer import write_episode
 from worldmodel.data.splits import load_split
@@ -32,7 +33,6 @@ from worldmodel.models.predrnn import PredRNNConfig
 from worldmodel.output_folder import read_note
 from worldmodel.rollout import predict, unroll
 from worldmodel.settings import described
-from worldmodel.training.checkpoint import WEIGHTS, load_checkpoint
 from worldmodel.training.curriculum import ReverseScheduledSampling, ScheduledSampling
 from worldmodel.training.forecaster import Forecaster, OptimizerConfig
 from worldmodel.training.objective import mean_squared_error, training_loss
@@ -209,16 +209,18 @@ def test_what_a_run_leaves_behind(logs: Path, tmp_path: Path) -> None:
     ]
     strips = sorted(path.name for path in (tmp_path / "strips").iterdir())
     assert strips == [f"step-{step:06d}.png" for step in (2, 4, 6)]
-    card = load_checkpoint(folder).card
+    card = load(folder).card
     assert card.action_names == ("dx", "gripper")
     assert card.domains == ("left", "right")
     assert (card.context, card.length, card.steps, card.seed) == (2, 5, STEPS, 7)
     assert card.data == logs.name
+    assert (card.camera, card.fit, card.color) == (0, "squash", "recorded")
+    assert load(tmp_path).card == card
 
 
 def test_validation_scores_are_those_of_the_saved_model(logs: Path, tmp_path: Path) -> None:
     config = configured(logs, tmp_path)
-    model = load_checkpoint(train(config)).model
+    model = load(train(config)).model
     source = opened(logs)
     spans = load_split(tmp_path / "split.json").spans(source, "validation")
     windows = Windows(source, config.data.window, spans, hop=5)

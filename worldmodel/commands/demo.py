@@ -11,6 +11,7 @@ from typing import final
 import torch
 import yaml
 
+from worldmodel.checkpoint import Checkpoint, load
 from worldmodel.commands.evaluate import EvaluateConfig, evaluate_to_folder
 from worldmodel.commands.options import parse
 from worldmodel.commands.plan import PlanConfig, plan
@@ -26,7 +27,6 @@ from worldmodel.output_folder import check_writable
 from worldmodel.report.gif import beside, write_gif
 from worldmodel.report.page import Picture, Section, write_page
 from worldmodel.report.table import Cell, Table
-from worldmodel.training.checkpoint import Checkpoint, load_checkpoint
 from worldmodel.training.curriculum import ScheduledSampling
 from worldmodel.training.recordings import held_out, open_data
 from worldmodel.training.run_folder import RunFolder
@@ -182,7 +182,7 @@ def _trained(name: str, demo: DemoConfig, logs: Path, output: Path, size: _Size)
         )
     )
     strips = tuple(sorted((folder / "evaluation").glob("strip-*.png")))
-    return _Trained(name, config, load_checkpoint(run.checkpoint), evaluation, strips)
+    return _Trained(name, config, load(run.checkpoint), evaluation, strips)
 
 
 def _train_config(

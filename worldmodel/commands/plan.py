@@ -9,6 +9,7 @@ from typing import final
 
 import torch
 
+from worldmodel.checkpoint import Checkpoint
 from worldmodel.commands.options import parse
 from worldmodel.commands.trained import load
 from worldmodel.envs.benchmark import BenchmarkConfig, benchmark
@@ -17,7 +18,6 @@ from worldmodel.envs.tabletop import ACTION_NAMES
 from worldmodel.errors import InputError
 from worldmodel.output_folder import check_writable
 from worldmodel.report.table import Table
-from worldmodel.training.checkpoint import Checkpoint
 
 
 @final

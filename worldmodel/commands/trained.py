@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from worldmodel import checkpoint as checkpoints
 from worldmodel.errors import InputError
-from worldmodel.training.checkpoint import Checkpoint, load_checkpoint, load_pretrained
 
 
-def load(checkpoint: str | None, pretrained: str | None) -> Checkpoint:
+def load(checkpoint: str | None, pretrained: str | None) -> checkpoints.Checkpoint:
     """The checkpoint of a folder, or one that ships with the package.
 
     Raises:
@@ -14,4 +14,4 @@ def load(checkpoint: str | None, pretrained: str | None) -> Checkpoint:
     """
     if (checkpoint is None) == (pretrained is None):
         raise InputError("expected either --checkpoint FOLDER or --pretrained NAME")
-    return load_checkpoint(checkpoint) if checkpoint else load_pretrained(str(pretrained))
+    return checkpoints.load(checkpoint or str(pretrained))

@@ -9,6 +9,7 @@ from typing import Any, final
 
 import torch
 
+from worldmodel.checkpoint import CHECKPOINT
 from worldmodel.data.splits import Split, load_split
 from worldmodel.errors import InputError
 from worldmodel.output_folder import OutputFolder
@@ -41,7 +42,7 @@ class RunFolder:
     @property
     def checkpoint(self) -> Path:
         """The trained model."""
-        return self.root / "checkpoint"
+        return self.root / CHECKPOINT
 
     @property
     def state(self) -> Path:

@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from worldmodel.checkpoint import ModelCard, save_checkpoint
 from worldmodel.data.source import EpisodeSource
 from worldmodel.data.statistics import ActionStatistics, action_statistics
 from worldmodel.errors import InputError, check_at_least, check_one_of
@@ -24,7 +25,6 @@ from worldmodel.training.callbacks import (
     ValidationStrip,
     resumable_states,
 )
-from worldmodel.training.checkpoint import ModelCard, save_checkpoint
 from worldmodel.training.curriculum import Curriculum, ReverseScheduledSampling
 from worldmodel.training.forecaster import Forecaster, OptimizerConfig
 from worldmodel.training.quiet import quiet_lightning
@@ -204,6 +204,7 @@ def _card(
     source: EpisodeSource,
     statistics: ActionStatistics,
 ) -> ModelCard:
+    camera = config.data.camera
     return ModelCard(
         frame_shape=frame_shape,
         action_names=statistics.names,
@@ -216,4 +217,7 @@ def _card(
         seed=config.seed,
         data=config.data.title,
         stride=config.data.window.stride,
+        camera=tuple(camera) if isinstance(camera, list) else camera,
+        fit=config.data.window.fit,
+        color=config.data.window.color,
     )

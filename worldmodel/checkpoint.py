@@ -15,15 +15,19 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from worldmodel.data.blocks import Color, Fit
 from worldmodel.errors import InputError
 from worldmodel.model import ModelConfig, WorldModel, channels_last
 from worldmodel.models.architectures import ARCHITECTURES
 from worldmodel.models.published.translation import load_by_name
 
-PRETRAINED = Path(__file__).parent.parent / "pretrained"
+PRETRAINED = Path(__file__).parent / "pretrained"
 """Folder of the checkpoints that ship with the package."""
 
 WEIGHTS, CONFIG = "model.safetensors", "config.yaml"
+
+CHECKPOINT = "checkpoint"
+"""Folder of the checkpoint in that of a training run."""
 
 _DAMAGE = (
     AttributeError,
@@ -52,6 +56,9 @@ class ModelCard:
         seed: Seed of the run.
         data: Name of the training data.
         stride: Recorded frames per step of the model.
+        camera: Cameras it was trained on, as the data option names them; None if unknown.
+        fit: How pictures were given the shape of its frames, as `WindowShape.fit`; None if unknown.
+        color: Colors of its frames, as `WindowShape.color`; None if unknown.
     """
 
     frame_shape: tuple[int, int, int]
@@ -65,6 +72,9 @@ class ModelCard:
     seed: int
     data: str
     stride: int = 1
+    camera: int | str | tuple[int | str, ...] | None = None
+    fit: Fit | None = None
+    color: Color | None = None
 
 
 @final
@@ -103,8 +113,11 @@ def save_checkpoint(
         InputError: The folder is there and holds no checkpoint.
     """
     folder = Path(folder)
-    if folder.exists() and not (folder / CONFIG).is_file():
-        raise InputError(f"{folder}: expected a checkpoint to replace, or nothing")
+    if folder.exists() and any(folder.iterdir()) and not (folder / CONFIG).is_file():
+        raise InputError(
+            f"{folder}: expected a new folder, or one with a checkpoint to overwrite; "
+            f"this one holds something else ({CONFIG} is missing)"
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
         new, old = Path(scratch, "new"), Path(scratch, "old")
@@ -120,17 +133,21 @@ def save_checkpoint(
                 os.replace(old, folder)
 
 
-def load_checkpoint(folder: Path | str) -> Checkpoint:
+def load(name: Path | str) -> Checkpoint:
     """Read a checkpoint; nothing in it is executed.
 
+    Args:
+        name: Of a model that ships with the package, in any case; or the folder of a checkpoint,
+            or of a training run that has one.
+
     Raises:
-        InputError: The folder or a file of it is missing or damaged, the architecture or an option
-            is unknown, or the weights do not fit.
+        InputError: There is no such model or folder, a file of it is missing or damaged, the
+            architecture or an option is unknown, or the weights do not fit.
     """
-    folder = Path(folder)
-    for name in (WEIGHTS, CONFIG):
-        if not (folder / name).is_file():
-            raise InputError(f"{folder}: not a checkpoint, {name} is missing")
+    folder = _found(name)
+    for file in (WEIGHTS, CONFIG):
+        if not (folder / file).is_file():
+            raise InputError(f"{folder}: not a checkpoint, {file} is missing")
     try:
         content = yaml.safe_load((folder / CONFIG).read_text())
         config = _model_config(content)
@@ -143,16 +160,20 @@ def load_checkpoint(folder: Path | str) -> Checkpoint:
     return Checkpoint(channels_last(model).eval(), card)
 
 
-def load_pretrained(name: str) -> Checkpoint:
-    """Read a checkpoint that ships with the package.
-
-    Raises:
-        InputError: Lists the available names.
-    """
-    available = sorted(config.parent.name for config in PRETRAINED.glob(f"*/{CONFIG}"))
-    if name not in available:
-        raise InputError(f"pretrained model {name!r} is unknown; available: {_listed(available)}")
-    return load_checkpoint(PRETRAINED / name)
+def _found(name: Path | str) -> Path:
+    """Folder of the checkpoint of that name; a shipped one hides a folder in the working folder."""
+    shipped = {path.parent.name: path.parent for path in sorted(PRETRAINED.glob(f"*/{CONFIG}"))}
+    folder, of_run = Path(name), Path(name) / CHECKPOINT
+    if isinstance(name, str) and (known := shipped.get(name.lower().replace("_", "-"))):
+        return known
+    if of_run.is_dir():
+        return of_run
+    if folder.is_dir():
+        return folder
+    raise InputError(
+        f"{name}: expected the folder of a checkpoint or of a training run that has one, or a "
+        f"model that ships with the package, got neither; available: {_listed(shipped)}"
+    )
 
 
 def _stored(model: WorldModel, dtype: torch.dtype) -> dict[str, Tensor]:
