@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 
@@ -152,10 +153,20 @@ def test_help_answers_at_once() -> None:
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0
 
 
-def test_no_command_is_an_error_that_shows_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == 2
-    out = capsys.readouterr().out
-    assert all(command in out for command in COMMANDS)
+@pytest.mark.parametrize(("group", "commands"), [([], COMMANDS), (["data"], DATA_COMMANDS)])
+def test_no_command_is_an_error_that_shows_the_commands(
+    group: list[str], commands: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(group) == 2
+    without = capsys.readouterr().out
+    assert all(command in without for command in commands)
+    assert main([*group, "--help"]) == 0
+    assert capsys.readouterr().out == without
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"worldmodel {version('worldmodel')}\n"
 
 
 WITH_OPTIONS = [name for name in COMMANDS if name != "data"] + [
@@ -202,8 +213,10 @@ def test_a_flag_needs_no_value(given: list[str]) -> None:
 def test_an_unknown_command(refused: Refused) -> None:
     refused(
         ["trian"],
-        "'trian' is unknown; available: collect, data, train, evaluate, plan, import, models, demo",
+        "'trian' is unknown; did you mean train? ",
+        "available: collect, data, train, evaluate, plan, import, models, demo",
     )
+    refused(["data", "inspct"], "did you mean inspect? available: inspect, validate, convert")
 
 
 @pytest.mark.parametrize(
