@@ -55,10 +55,10 @@ def run(name: str, config: str, data: Path, folder: Path) -> None:
     given = [f"--data.path={data / path}"]
     given += [f"--data.{option}={value}" for option, value in options.items()]
     if not (folder / "checkpoint").exists():
-        resume = ["--resume"] if (folder / "resume" / "last.ckpt").exists() else []
-        worldmodel(
-            "train", f"--config={config}", *given, f"--output={folder}", "--threads=1", *resume
-        )
+        if (folder / "resume" / "last.ckpt").exists():
+            worldmodel("train", f"--resume={folder}")
+        else:
+            worldmodel("train", f"--config={config}", *given, f"--output={folder}", "--threads=1")
     if not (folder / "scores" / "evaluation.json").exists():
         trained = [f"--checkpoint={folder / 'checkpoint'}", f"--split={folder / 'split.json'}"]
         shared = [f"--hop={hop}"] if hop else []

@@ -4,13 +4,14 @@
 set -euo pipefail
 folder=${1:?usage: bench/tabletop.sh FOLDER}
 
-worldmodel collect --config tabletop-logs --out "$folder/logs"
+worldmodel collect --config tabletop-logs --output "$folder/logs"
 for model in predrnn mode-rnn; do
     run=$folder/$model
-    resume=$([ -d "$run/resume" ] && echo true || echo false)
-    [ -d "$run/checkpoint" ] ||
-        worldmodel train --config "tabletop-$model" --data.path "$folder/logs" --output "$run" \
-            --resume "$resume"
+    if [ -d "$run/resume" ]; then
+        worldmodel train --resume "$run"
+    else
+        worldmodel train --config "tabletop-$model" --data.path "$folder/logs" --output "$run"
+    fi
     for task in "reach 0" "push 1"; do
         read -r name seed <<<"$task"
         worldmodel plan --config "tabletop-$name" --checkpoint "$run/checkpoint" \

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache, partial
 from itertools import islice
 from multiprocessing import get_context
@@ -24,8 +23,10 @@ from worldmodel.envs.exploration import random_scene, seek, wander
 from worldmodel.envs.laboratory import LABORATORIES, find_laboratory
 from worldmodel.envs.tabletop import ACTION_NAMES, HIGHEST, LOWEST, Tabletop
 from worldmodel.errors import InputError
+from worldmodel.output_folder import OutputFolder
 
-_NOTE = "collect.json"
+_FREE = ("output", "episodes", "workers")
+"""Settings that may change when a collection goes on."""
 
 
 @final
@@ -34,7 +35,7 @@ class CollectConfig:
     """What to record and where.
 
     Attributes:
-        out: Folder of the recordings; made if there is none.
+        output: Folder of the recordings.
         episodes: Number of recordings.
         frames: Per recording, one more than actions.
         laboratories: Names; episode i is recorded in number i modulo their count.
@@ -45,7 +46,7 @@ class CollectConfig:
         workers: Processes; 1 records in this one.
     """
 
-    out: Path
+    output: Path
     episodes: int = 1000
     frames: int = 25
     laboratories: tuple[str, ...] = tuple(laboratory.name for laboratory in LABORATORIES)
@@ -101,9 +102,9 @@ def collect(config: CollectConfig) -> Collected:
     """Record what is missing in the folder; stopped at any time, it continues where it was.
 
     Raises:
-        InputError: The folder holds recordings made with other settings.
+        InputError: The folder holds recordings made with other settings, or something else.
     """
-    _claim(config)
+    OutputFolder.claim(config.output, "collect", config, _FREE)
     missing = [i for i in range(config.episodes) if not episode_path(config, i).exists()]
     start = time.perf_counter()
     with _mapping(min(config.workers, len(missing))) as mapping:
@@ -117,7 +118,7 @@ def collect(config: CollectConfig) -> Collected:
 def episode_path(config: CollectConfig, index: int) -> Path:
     """Where episode `index` is recorded."""
     laboratory = config.laboratories[index % len(config.laboratories)]
-    return config.out / f"{laboratory}_{index:06d}{SUFFIX}"
+    return config.output / f"{laboratory}_{index:06d}{SUFFIX}"
 
 
 def record(config: CollectConfig, index: int) -> Recording:
@@ -182,28 +183,6 @@ def _write(config: CollectConfig, index: int) -> None:
             "action_space": "x,y" if config.planar else "x,y,z,yaw,gripper",
         },
     )
-
-
-def _claim(config: CollectConfig) -> None:
-    """Note the settings in the folder, or refuse it if its recordings were made with others."""
-    ours = {
-        key: value
-        for key, value in asdict(config).items()
-        if key not in ("out", "episodes", "workers")
-    }
-    ours["laboratories"] = list(config.laboratories)
-    note = config.out / _NOTE
-    if not note.exists():
-        config.out.mkdir(parents=True, exist_ok=True)
-        note.write_text(json.dumps(ours, indent=2) + "\n")
-        return
-    theirs = json.loads(note.read_text())
-    for key, value in ours.items():
-        if theirs.get(key) != value:
-            raise InputError(
-                f"{config.out}: its recordings were made with {key} = {theirs.get(key)!r}, "
-                f"got {value!r}; choose another folder or the same setting"
-            )
 
 
 @contextmanager

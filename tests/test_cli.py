@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 
@@ -153,10 +154,20 @@ def test_help_answers_at_once() -> None:
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0
 
 
-def test_no_command_is_an_error_that_shows_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == 2
-    out = capsys.readouterr().out
-    assert all(command in out for command in COMMANDS)
+@pytest.mark.parametrize(("group", "commands"), [([], COMMANDS), (["data"], DATA_COMMANDS)])
+def test_no_command_is_an_error_that_shows_the_commands(
+    group: list[str], commands: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(group) == 2
+    without = capsys.readouterr().out
+    assert all(command in without for command in commands)
+    assert main([*group, "--help"]) == 0
+    assert capsys.readouterr().out == without
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"worldmodel {version('worldmodel')}\n"
 
 
 WITH_OPTIONS = [name for name in COMMANDS if name != "data"] + [
@@ -175,7 +186,7 @@ def test_every_command_explains_its_options(
 
 
 SHIPPED = {
-    "logs": (CollectConfig, ["--out=x"]),
+    "logs": (CollectConfig, ["--output=x"]),
     "rnn": (TrainConfig, ["--data.path=x", "--output=x"]),
     "predrnn": (TrainConfig, ["--data.path=x", "--output=x"]),
     "evaluation": (EvaluateConfig, ["--data.path=x", "--output=x"]),
@@ -203,8 +214,10 @@ def test_a_flag_needs_no_value(given: list[str]) -> None:
 def test_an_unknown_command(refused: Refused) -> None:
     refused(
         ["trian"],
-        "'trian' is unknown; available: collect, data, train, evaluate, plan, import, models, demo",
+        "'trian' is unknown; did you mean train? ",
+        "available: collect, data, train, evaluate, plan, import, models, demo",
     )
+    refused(["data", "inspct"], "did you mean inspect? available: inspect, validate, convert")
 
 
 @pytest.mark.parametrize(
@@ -222,7 +235,8 @@ def test_an_unknown_command(refused: Refused) -> None:
         ("train", "--steps=1.5", ["steps: expected int, got 1.5"]),
         ("train", "--steps=0", ["steps: expected at least 1, got 0"]),
         ("train", "--precision=half", ["precision: expected one of ['32-true', ", ", got half"]),
-        ("train", "--resume=maybe", ["resume: expected bool, got maybe"]),
+        ("demo", "--quick=maybe", ["quick: expected bool, got maybe"]),
+        ("train", "--resume=nowhere", ["resume: nowhere holds no saved state", "is missing"]),
         ("train", "--data.generator=MovingMNST", ["expected MovingMNIST or", ", got MovingMNST"]),
         ("train", "--model=Nonsense", ["expected ConvLSTMConfig or", ", got Nonsense"]),
         (
@@ -261,7 +275,7 @@ def test_a_wrong_option(
 ) -> None:
     output = tmp_path / "new"
     whole = {
-        "collect": ["collect", f"--out={output}"],
+        "collect": ["collect", f"--output={output}"],
         "train": train(tmp_path, output),
         "evaluate": evaluate(tmp_path, output, "--pretrained=none"),
         "plan": plan(output, "--pretrained=none"),
@@ -447,7 +461,7 @@ def test_a_file_is_no_output_folder(
     file = tmp_path / "file"
     file.write_text("precious")
     arguments = {
-        "collect": ["collect", f"--out={file / 'below'}"],
+        "collect": ["collect", f"--output={file / 'below'}"],
         "train": train(logs, file),
         "evaluate": evaluate(logs, file, f"--checkpoint={checkpoint}"),
         "plan": plan(file, f"--checkpoint={checkpoint}"),
@@ -463,12 +477,16 @@ def test_an_earlier_training_run_is_kept(
     refused: Refused, logs: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
     shutil.move(checkpoint, tmp_path / "run" / "checkpoint")
-    refused(train(logs, tmp_path / "run"), f"{tmp_path}/run holds an earlier run", "--resume true")
+    refused(
+        train(logs, tmp_path / "run"),
+        f"{tmp_path}/run holds an earlier run",
+        f"worldmodel train --resume {tmp_path}/run",
+    )
 
 
 def test_an_earlier_import_is_kept(refused: Refused, checkpoint: Path) -> None:
     arguments = ["import", "none.pth", "--architecture=PredRNN", f"--output={checkpoint}"]
-    refused(arguments, f"output: {checkpoint} is there already")
+    refused(arguments, f"output: {checkpoint} holds config.yaml, model.safetensors; choose")
 
 
 def test_an_earlier_evaluation_is_kept(
@@ -489,9 +507,9 @@ def test_an_earlier_benchmark_is_kept(refused: Refused, checkpoint: Path, tmp_pa
 
 
 def test_earlier_recordings_are_kept(refused: Refused, tmp_path: Path) -> None:
-    arguments = ["collect", f"--out={tmp_path / 'logs'}", "--episodes=1", "--frames=3"]
+    arguments = ["collect", f"--output={tmp_path / 'logs'}", "--episodes=1", "--frames=3"]
     assert main(arguments) == 0
-    refused([*arguments, "--seed=1"], "recordings were made with seed = 0, got 1")
+    refused([*arguments, "--seed=1"], "logs was begun with other settings: seed was 0 and is 1;")
 
 
 def test_an_earlier_demo_is_kept(refused: Refused, tmp_path: Path) -> None:
@@ -503,7 +521,7 @@ def test_an_earlier_demo_is_kept(refused: Refused, tmp_path: Path) -> None:
 
 
 def run_collect(output: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    arguments = ["collect", f"--out={output}", "--episodes=1", "--frames=3"]
+    arguments = ["collect", f"--output={output}", "--episodes=1", "--frames=3"]
     return subprocess.run(
         [sys.executable, "-c", _PROGRAM, *arguments],
         env={**os.environ, **environment},
@@ -537,7 +555,7 @@ def test_every_command_writes_what_it_says(
 ) -> None:
     logs, run = tmp_path / "logs", tmp_path / "run"
     sizes = [f"--image_size={SIZE}", f"--frames={FRAMES}", f"--episodes={RECORDINGS}"]
-    assert main(["collect", f"--out={logs}", *sizes]) == 0
+    assert main(["collect", f"--output={logs}", *sizes]) == 0
     assert "6 recordings written, 0 already there" in capsys.readouterr().out
     assert len(opened(logs)) == RECORDINGS
 
@@ -553,7 +571,7 @@ def test_every_command_writes_what_it_says(
     assert f"written to {scored}" in out
     metrics = ["mse_sum.png", "psnr_float.png", "ssim_gaussian.png"]
     names = sorted(path.name for path in scored.iterdir())
-    assert names == ["evaluation.json", *metrics, "strip-0.png"]
+    assert names == ["evaluate.yaml", "evaluation.json", *metrics, "strip-0.png"]
 
     played = tmp_path / "played"
     assert main(plan(played, given, "--benchmark.task=reach")) == 0

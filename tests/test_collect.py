@@ -40,7 +40,7 @@ def test_files_hold_what_was_lived(config, planar):
     config = replace(config, planar=planar)
     result = collect(config)
     assert (result.written, result.kept) == (6, 0)
-    source = opened(config.out)
+    source = opened(config.output)
     assert len(source) == 6
     assert source.domains == ("ash", "birch", "cedar", "dune")
     assert source.action_names == ("dx", "dy", "dz", "dyaw", "gripper")[: 2 if planar else 5]
@@ -98,18 +98,18 @@ def test_wandering_covers_the_table(config):
 
 def test_continues_where_it_was(config):
     collect(replace(config, episodes=4))
-    stamps = {path: path.stat().st_mtime_ns for path in config.out.glob("*.hdf5")}
+    stamps = {path: path.stat().st_mtime_ns for path in config.output.glob("*.hdf5")}
     episode_path(config, 2).unlink()
     result = collect(config)
     assert (result.written, result.kept) == (3, 3)
-    assert len(list(config.out.glob("*.hdf5"))) == 6
+    assert len(list(config.output.glob("*.hdf5"))) == 6
     unchanged = [path for path, stamp in stamps.items() if path.stat().st_mtime_ns == stamp]
     assert len(unchanged) == 3
 
 
 def test_other_settings_are_refused(config):
     collect(replace(config, episodes=1))
-    with pytest.raises(InputError, match=r"made with frames = 8, got 9"):
+    with pytest.raises(InputError, match=r"begun with other settings: frames was 8 and is 9;"):
         collect(replace(config, frames=9))
 
 
@@ -143,5 +143,5 @@ def test_interrupted_processes_leave_whole_files(tmp_path):
     source = opened(out)
     assert 8 <= len(source) < 5000
     assert {frames_of(source, index).shape for index in range(8)} == {(25, 64, 64, 3)}
-    left = [path for path in out.iterdir() if path.suffix not in (".hdf5", ".json")]
+    left = [path for path in out.iterdir() if path.suffix not in (".hdf5", ".yaml")]
     assert left == []

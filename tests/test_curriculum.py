@@ -14,6 +14,7 @@ from torch import Tensor
 
 from worldmodel.commands.options import parse
 from worldmodel.errors import InputError
+from worldmodel.settings import described
 from worldmodel.training.curriculum import (
     BAIR,
     KTH,
@@ -25,7 +26,6 @@ from worldmodel.training.curriculum import (
     ScheduledSampling,
     Strategy,
 )
-from worldmodel.training.run_folder import described
 from worldmodel.training.train import TrainConfig
 
 CLIPS, CONTEXT, LENGTH = 20_000, 3, 8

@@ -30,12 +30,14 @@ from worldmodel.errors import InputError
 from worldmodel.model import ModelConfig
 from worldmodel.models.mode_rnn import ModeRNNConfig
 from worldmodel.models.predrnn import PredRNNConfig
+from worldmodel.output_folder import read_note
 from worldmodel.rollout import predict, unroll
+from worldmodel.settings import described
 from worldmodel.training.curriculum import ReverseScheduledSampling, ScheduledSampling
 from worldmodel.training.forecaster import Forecaster, OptimizerConfig
 from worldmodel.training.objective import mean_squared_error, training_loss
 from worldmodel.training.recordings import DataConfig
-from worldmodel.training.run_folder import RunFolder, described
+from worldmodel.training.run_folder import RunFolder
 from worldmodel.training.train import TrainConfig, train
 
 RECORDINGS, FRAMES, SIZE, STEPS = 6, 9, 16, 6
@@ -271,11 +273,13 @@ def test_a_resumed_run_is_an_uninterrupted_one(
     for step in (1, 2, 3, 5):
         parts = replace(whole, output=str(tmp_path / f"parts{step}"))
         with before_step(step - 1, stop) as batches:
-            with pytest.raises(KeyboardInterrupt, match=f"step {step} of 6.*parts{step}.*--resume"):
+            with pytest.raises(
+                KeyboardInterrupt, match=f"step {step} of 6.*--resume .*parts{step}"
+            ):
                 train(parts)
             assert len(batches) == step
             capsys.readouterr()
-            train(replace(parts, resume=True))
+            train(parts, resume=True)
         assert batches == expected_batches
         assert same(weights(parts), weights(whole))
         assert f"{STEPS}/{STEPS}" in capsys.readouterr().out
@@ -290,7 +294,7 @@ def test_a_run_that_broke_down_goes_on_from_the_whole_steps_before(
     with before_step(step, break_down), pytest.raises(ConnectionError):
         train(parts)
     with before_step(-1, nothing) as batches:
-        train(replace(parts, resume=True))
+        train(parts, resume=True)
     assert len(batches) == STEPS - step
     assert same(weights(parts), weights(whole))
 
@@ -303,7 +307,7 @@ def test_a_killed_run_goes_on_from_the_last_regular_state(logs: Path, tmp_path: 
     whole = weights(config)
     folder.state.write_bytes(kept[0])
     assert folder.saved_step() == 4
-    train(replace(config, resume=True))
+    train(config, resume=True)
     assert same(weights(config), whole)
 
 
@@ -312,7 +316,7 @@ def test_a_finished_run_may_be_resumed(logs: Path, tmp_path: Path) -> None:
     train(config)
     whole = weights(config)
     with before_step(-1, nothing) as batches:
-        train(replace(config, resume=True))
+        train(config, resume=True)
     assert batches == []
     assert same(weights(config), whole)
 
@@ -331,15 +335,17 @@ def stopped(logs: Path, tmp_path: Path) -> TrainConfig:
 def test_a_run_goes_on_elsewhere(stopped: TrainConfig, tmp_path: Path) -> None:
     Path(stopped.data.paths[0]).rename(tmp_path / "moved")
     data = replace(stopped.data, path=str(tmp_path / "moved"), cache=1)
-    train(replace(stopped, data=data, stored="float16", accelerator="auto", resume=True))
+    moved = replace(stopped, data=data, stored="float16", accelerator="auto")
+    train(moved, resume=True)
+    assert read_note(RunFolder(Path(stopped.output)).options)["data"]["path"] == data.path
 
 
 def test_other_options_are_refused(stopped: TrainConfig) -> None:
     data = replace(stopped.data, window=replace(stopped.data.window, length=4))
     curriculum = ScheduledSampling(rate=0.5)
-    changed = replace(stopped, data=data, model=MODE_RNN, curriculum=curriculum, resume=True)
+    changed = replace(stopped, data=data, model=MODE_RNN, curriculum=curriculum)
     with pytest.raises(InputError) as refusal:
-        train(changed)
+        train(changed, resume=True)
     message = str(refusal.value)
     assert "data.window.length was 5 and is 4" in message
     assert "model.slots was None and is 2" in message
@@ -351,24 +357,24 @@ def test_other_options_are_refused(stopped: TrainConfig) -> None:
 def test_other_recordings_are_refused(stopped: TrainConfig) -> None:
     write_log(Path(stopped.data.paths[0]), RECORDINGS)
     with pytest.raises(InputError, match=r"recordings are not those of .*split\.json"):
-        train(replace(stopped, resume=True))
+        train(stopped, resume=True)
 
 
 def test_a_damaged_state_is_refused(stopped: TrainConfig) -> None:
     state = RunFolder(Path(stopped.output)).state
     state.write_bytes(state.read_bytes()[:1000])
     with pytest.raises(InputError, match=r"last\.ckpt is damaged"):
-        train(replace(stopped, resume=True))
+        train(stopped, resume=True)
 
 
 def test_a_folder_in_use_is_not_overwritten(stopped: TrainConfig) -> None:
-    with pytest.raises(InputError, match=r"holds an earlier run; .*--resume"):
+    with pytest.raises(InputError, match=r"holds an earlier run; .*worldmodel train --resume"):
         train(stopped)
 
 
 def test_without_a_state_nothing_is_resumed(logs: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"holds no saved state .*last\.ckpt is missing"):
-        train(configured(logs, tmp_path, resume=True))
+        train(configured(logs, tmp_path), resume=True)
 
 
 # --- Bad input
@@ -475,10 +481,10 @@ def test_a_signal_saves_says_how_to_go_on_and_exits_with_130(
     step = folder.saved_step()
     assert errors == (
         f"worldmodel: stopped after step {step} of 100000; "
-        f"the run in {folder.root} goes on with --resume true\n"
+        f"go on with: worldmodel train --resume {folder.root}\n"
     )
     with before_step(step + 2, interrupt) as batches, pytest.raises(KeyboardInterrupt):
-        train(replace(config, resume=True))
+        train(config, resume=True)
     assert len(batches) == 3
 
 

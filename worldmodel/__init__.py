@@ -1,1 +1,69 @@
-"""Foresight for robots: learn a video world model from robot logs and plan with it."""
+"""Foresight for robots: learn a video world model from robot logs and plan with it.
+
+What a first program needs is here: `import worldmodel as wm`, then `wm.load`, `wm.CEM`, and so on.
+Each name is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from worldmodel.checkpoint import load
+    from worldmodel.clip import Clip
+    from worldmodel.errors import InputError
+    from worldmodel.evaluation import evaluate
+    from worldmodel.planners.agent import ModelForesight, VisualMPC
+    from worldmodel.planners.cem import CEM, CEMConfig
+    from worldmodel.planners.costs import GoalImage
+    from worldmodel.training.recordings import DataConfig
+    from worldmodel.training.train import TrainConfig, train
+
+    __version__: str
+
+_WHERE = {
+    "CEM": "planners.cem",
+    "CEMConfig": "planners.cem",
+    "Clip": "clip",
+    "DataConfig": "training.recordings",
+    "GoalImage": "planners.costs",
+    "InputError": "errors",
+    "ModelForesight": "planners.agent",
+    "TrainConfig": "training.train",
+    "VisualMPC": "planners.agent",
+    "evaluate": "evaluation",
+    "load": "checkpoint",
+    "train": "training.train",
+}
+"""Module of each name."""
+
+__all__ = [
+    "CEM",
+    "CEMConfig",
+    "Clip",
+    "DataConfig",
+    "GoalImage",
+    "InputError",
+    "ModelForesight",
+    "TrainConfig",
+    "VisualMPC",
+    "__version__",
+    "evaluate",
+    "load",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("worldmodel")
+    if name not in _WHERE:
+        raise AttributeError(f"module 'worldmodel' has no attribute {name!r}")
+    value = getattr(import_module(f"worldmodel.{_WHERE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -56,9 +56,9 @@ class ModelCard:
         seed: Seed of the run.
         data: Name of the training data.
         stride: Recorded frames per step of the model.
-        camera: Cameras it was trained on, as the data option names them.
-        fit: How pictures were given the shape of its frames, as `WindowShape.fit`.
-        color: Colors of its frames, as `WindowShape.color`.
+        camera: Cameras it was trained on, as the data option names them; None if unknown.
+        fit: How pictures were given the shape of its frames, as `WindowShape.fit`; None if unknown.
+        color: Colors of its frames, as `WindowShape.color`; None if unknown.
     """
 
     frame_shape: tuple[int, int, int]
@@ -72,9 +72,9 @@ class ModelCard:
     seed: int
     data: str
     stride: int = 1
-    camera: int | str | tuple[int | str, ...] = 0
-    fit: Fit = "squash"
-    color: Color = "recorded"
+    camera: int | str | tuple[int | str, ...] | None = None
+    fit: Fit | None = None
+    color: Color | None = None
 
 
 @final
@@ -113,7 +113,7 @@ def save_checkpoint(
         InputError: The folder is there and holds no checkpoint.
     """
     folder = Path(folder)
-    if folder.exists() and not (folder / CONFIG).is_file():
+    if folder.exists() and any(folder.iterdir()) and not (folder / CONFIG).is_file():
         raise InputError(
             f"{folder}: expected a new folder, or one with a checkpoint to overwrite; "
             f"this one holds something else ({CONFIG} is missing)"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 
+import worldmodel
+from worldmodel.commands.group import Group
 from worldmodel.errors import InputError
 
 COMMANDS = {
@@ -19,38 +20,30 @@ COMMANDS = {
     "demo": "all of it, from logs to planned motion, on one page",
 }
 
-_MODULES = {"import": "import_weights"}
-"""Modules of commands whose names are Python's."""
-
-USAGE = "usage: worldmodel COMMAND [options]; `worldmodel COMMAND --help` lists the options\n\n"
+_GROUP = Group(
+    usage="worldmodel COMMAND [options]",
+    package="worldmodel.commands",
+    commands=COMMANDS,
+    modules={"import": "import_weights"},  # `import` is Python's
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Returns:
-        Exit status: 0, or 2 after one sentence on what was wrong with the input, or 130 after
-        Ctrl-C.
+        Exit status: 0, or 2 if there was no command or after one sentence on what was wrong with
+        the input, or 130 after Ctrl-C.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(_help())
-        return 0 if arguments else 2
-    command, *options = arguments
+    if arguments[:1] == ["--version"]:
+        print(f"worldmodel {worldmodel.__version__}")
+        return 0
     try:
-        if command not in COMMANDS:
-            raise InputError(f"command {command!r} is unknown; available: {', '.join(COMMANDS)}")
-        module = _MODULES.get(command, command)
-        import_module(f"worldmodel.commands.{module}").run(options)
+        return _GROUP.run(arguments)
     except InputError as error:
         print(f"worldmodel: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
         print(f"worldmodel: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return 130
-    return 0
-
-
-def _help() -> str:
-    width = max(map(len, COMMANDS)) + 2
-    return USAGE + "\n".join(f"  {name:{width}}{what}" for name, what in COMMANDS.items())

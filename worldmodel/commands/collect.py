@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from worldmodel.commands.options import check_output, parse
+from worldmodel.commands.options import parse
 from worldmodel.envs.collect import CollectConfig, collect
 
 
 def run(arguments: Sequence[str]) -> None:
     """Record robot logs and say how fast."""
     config = parse(CollectConfig, "collect", arguments)
-    check_output(config.out)
     done = collect(config)
     steps = done.written * (config.frames - 1)
     rate = f", {steps / done.seconds:.0f} control steps/s" if steps else ""
-    print(f"{config.out}: {done.written} recordings written, {done.kept} already there{rate}")
+    print(f"{config.output}: {done.written} recordings written, {done.kept} already there{rate}")

@@ -13,7 +13,7 @@ import yaml
 
 from worldmodel.checkpoint import Checkpoint, load
 from worldmodel.commands.evaluate import EvaluateConfig, evaluate_to_folder
-from worldmodel.commands.options import check_output, parse
+from worldmodel.commands.options import parse
 from worldmodel.commands.plan import PlanConfig, plan
 from worldmodel.data.opening import open_source
 from worldmodel.data.splits import load_split
@@ -23,6 +23,7 @@ from worldmodel.envs.scores import Benchmark
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.evaluation import Evaluation
 from worldmodel.model import WorldModel
+from worldmodel.output_folder import check_writable
 from worldmodel.report.gif import beside, write_gif
 from worldmodel.report.page import Picture, Section, write_page
 from worldmodel.report.table import Cell, Table
@@ -146,7 +147,7 @@ def _say(what: str) -> None:
 
 def _claim(config: DemoConfig, output: Path) -> None:
     """Note size and seed in the folder, or refuse it if its demo has others."""
-    check_output(output)
+    check_writable(output)
     note, ours = output / _NOTE, {"quick": config.quick, "seed": config.seed}
     if not note.exists():
         output.mkdir(parents=True, exist_ok=True)
@@ -158,7 +159,7 @@ def _claim(config: DemoConfig, output: Path) -> None:
 
 
 def _collect(config: DemoConfig, logs: Path, size: _Size) -> Path:
-    shipped = parse(CollectConfig, "collect", ["--config", "tabletop-logs", "--out", str(logs)])
+    shipped = parse(CollectConfig, "collect", ["--config", "tabletop-logs", "--output", str(logs)])
     collect(replace(shipped, episodes=size.recordings, seed=config.seed))
     return logs
 
@@ -169,7 +170,7 @@ def _trained(name: str, demo: DemoConfig, logs: Path, output: Path, size: _Size)
     config = _train_config(name, demo, logs, folder, size)
     run = RunFolder(folder)
     if not run.checkpoint.exists():
-        train(replace(config, resume=run.state.exists()))
+        train(config, resume=run.state.exists())
     _say(f"evaluating {name}")
     evaluation = evaluate_to_folder(
         EvaluateConfig(

@@ -11,13 +11,14 @@ from typing import final
 import torch
 
 from worldmodel.clip import Clip
-from worldmodel.commands.options import check_output, parse
+from worldmodel.commands.options import parse
 from worldmodel.commands.trained import load
 from worldmodel.data.splits import load_split
 from worldmodel.data.view import Part
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.evaluation import Evaluation, evaluate
 from worldmodel.model import WorldModel
+from worldmodel.output_folder import OutputFolder
 from worldmodel.report.picture import write_png
 from worldmodel.report.plot import curves
 from worldmodel.report.strip import comparison
@@ -27,6 +28,9 @@ from worldmodel.training.recordings import DataConfig, held_out, open_data, spli
 
 RECORD = "evaluation.json"
 """File of the scores in the output folder."""
+
+FREE = ("data.cache", "data.disk_cache", "data.path", "data.workers", "output")
+"""Options that may change when an evaluation that was stopped is begun again."""
 
 
 @final
@@ -82,7 +86,7 @@ def evaluate_to_folder(config: EvaluateConfig) -> Evaluation:
             folder cannot be written.
     """
     data, output = config.data, Path(config.output)
-    check_output(output)
+    folder = OutputFolder.checked(output, "evaluate", config, FREE)
     checkpoint = load(config.checkpoint, config.pretrained)
     check_context(data.context, data.window.length)
     source = open_data(data)
@@ -95,7 +99,7 @@ def evaluate_to_folder(config: EvaluateConfig) -> Evaluation:
     split = load_split(config.split) if config.split else split_data(source, data)
     clips = held_out(source, split, config.part, data, hop=config.hop, workers=data.workers)
     evaluation = evaluate(checkpoint.model, clips, data.context)
-    output.mkdir(parents=True, exist_ok=True)
+    folder.begin()
     evaluation.save(output / RECORD)
     print(Table.of(evaluation.records()).markdown())
     _draw_curves(evaluation, output)

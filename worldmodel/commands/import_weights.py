@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, final
 
 from worldmodel.checkpoint import ModelCard, save_checkpoint
-from worldmodel.commands.options import check_output, parse, with_leading
+from worldmodel.commands.options import parse, with_leading
 from worldmodel.cost import parameter_count
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.model import WorldModel
 from worldmodel.models.published.translation import FrameSize
 from worldmodel.models.published.weights import import_weights
+from worldmodel.output_folder import check_empty, check_writable
 from worldmodel.rollout import check_context
 
 
@@ -65,9 +66,8 @@ def run(arguments: Sequence[str]) -> None:
         InputError: The file cannot be read or does not fit, or the folder is taken.
     """
     config = parse(ImportConfig, "import", with_leading(arguments, "file"))
-    check_output(Path(config.output))
-    if Path(config.output).exists():
-        raise InputError(f"output: {config.output} is there already; choose another folder")
+    check_writable(Path(config.output))
+    check_empty(Path(config.output))
     size = FrameSize(config.channels, config.height, config.width)
     options = {**config.options, **({"legacy": True} if config.legacy else {})}
     model = import_weights(config.file, config.architecture, size, options)

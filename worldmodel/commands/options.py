@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from argparse import ArgumentError
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -19,6 +18,7 @@ from worldmodel.errors import InputError
 from worldmodel.model import ModelConfig
 from worldmodel.models.architectures import ARCHITECTURES
 from worldmodel.models.stack import StackConfig
+from worldmodel.settings import as_yaml
 from worldmodel.training.curriculum import (
     Curriculum,
     ReverseScheduledSampling,
@@ -52,7 +52,13 @@ Config = TypeVar("Config")
 set_parsing_settings(subclasses_enabled=[*_CHOICES])
 
 
-def parse(kind: type[Config], command: str, arguments: Sequence[str]) -> Config:
+def parse(
+    kind: type[Config],
+    command: str,
+    arguments: Sequence[str],
+    known: Mapping[str, Any] | None = None,
+    beside: Mapping[str, str] | None = None,
+) -> Config:
     """Read a configuration from arguments; later values win.
 
     `--config` takes YAML files and names of shipped ones; `--flag` alone means `--flag true`.
@@ -61,6 +67,8 @@ def parse(kind: type[Config], command: str, arguments: Sequence[str]) -> Config:
         kind: A frozen dataclass; nested ones become dotted options.
         command: Name of the command, for the help.
         arguments: What followed the command.
+        known: Options that are known without them, as a configuration file holds them.
+        beside: Options of the command that are no field, and their help; see `taken`.
 
     Raises:
         InputError: An option is unknown (the nearest known one is named), of the wrong type, out
@@ -68,16 +76,36 @@ def parse(kind: type[Config], command: str, arguments: Sequence[str]) -> Config:
     """
     parser = ArgumentParser(prog=f"worldmodel {command}", exit_on_error=False, allow_abbrev=False)
     parser.add_argument("--config", action="config", help="YAML file; see the shipped ones by name")
+    for name, text in (beside or {}).items():
+        parser.add_argument(f"--{name}", help=text)
     parser.add_class_arguments(kind)
     try:
         namespace = parser.parse_args(
-            _with_shipped_configs(_with_flags(arguments, kind)), defaults=False
+            [*_first(known), *_with_shipped_configs(_with_flags(arguments, kind))], defaults=False
         )
         values = parser.instantiate(namespace)
     except ArgumentError as error:
         raise InputError(_explained(str(error), kind)) from error
     given = [field.name for field in fields(kind) if field.name in values]  # pyright: ignore
     return kind(**{name: values[name] for name in given})
+
+
+def taken(name: str, arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The value of one option and the arguments without it.
+
+    Raises:
+        InputError: The value is missing.
+    """
+    rest = list(arguments)
+    for index, argument in enumerate(rest):
+        if argument.startswith(f"--{name}="):
+            return rest.pop(index).partition("=")[2], rest
+        if argument == f"--{name}":
+            if index + 1 == len(rest) or rest[index + 1].startswith("--"):
+                raise InputError(f"{name}: expected a value after --{name}, got none")
+            _, value = rest.pop(index), rest.pop(index)
+            return value, rest
+    return None, rest
 
 
 def with_leading(arguments: Sequence[str], *names: str) -> list[str]:
@@ -89,18 +117,8 @@ def with_leading(arguments: Sequence[str], *names: str) -> list[str]:
     return [*(f"--{name}={value}" for name, value in given), *arguments[leading:]]
 
 
-def check_output(folder: Path) -> None:
-    """Refuse a folder that cannot be made or written.
-
-    Raises:
-        InputError: Names what is in the way.
-    """
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    try:
-        with tempfile.TemporaryFile(dir=there):
-            pass
-    except OSError as error:
-        raise InputError(f"output: expected a folder to write to, {there} is not one") from error
+def _first(known: Mapping[str, Any] | None) -> list[str]:
+    return ["--config", as_yaml(known)] if known else []
 
 
 def _with_flags(arguments: Sequence[str], kind: type) -> list[str]:

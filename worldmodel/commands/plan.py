@@ -10,12 +10,13 @@ from typing import final
 import torch
 
 from worldmodel.checkpoint import Checkpoint
-from worldmodel.commands.options import check_output, parse
+from worldmodel.commands.options import parse
 from worldmodel.commands.trained import load
 from worldmodel.envs.benchmark import BenchmarkConfig, benchmark
 from worldmodel.envs.scores import Benchmark
 from worldmodel.envs.tabletop import ACTION_NAMES
 from worldmodel.errors import InputError
+from worldmodel.output_folder import check_writable
 from worldmodel.report.table import Table
 
 
@@ -42,7 +43,7 @@ class PlanConfig:
 def run(arguments: Sequence[str]) -> None:
     """Play the episodes and print the table."""
     config = parse(PlanConfig, "plan", arguments)
-    check_output(Path(config.output))
+    check_writable(Path(config.output))
     if config.threads:
         torch.set_num_threads(config.threads)
     checkpoint = load(config.checkpoint, config.pretrained)

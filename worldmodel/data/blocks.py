@@ -20,7 +20,7 @@ from worldmodel.data.folder import cache_folder
 from worldmodel.data.recent import RecentArrays
 from worldmodel.data.source import EpisodeSource
 from worldmodel.data.view import Frames, View
-from worldmodel.data.whole_file import whole_file
+from worldmodel.whole_file import whole_file
 
 Color = Literal["recorded", "rgb", "gray"]
 Fit = Literal["squash", "crop"]

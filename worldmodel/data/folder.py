@@ -13,10 +13,10 @@ import fsspec
 from fsspec.utils import get_protocol
 
 from worldmodel.data.view import is_unicode
-from worldmodel.data.whole_file import whole_file
 from worldmodel.errors import InputError, UnavailableError
+from worldmodel.whole_file import whole_file
 
-CONVERSION_MARK = ".conversion.json"
+CONVERSION_MARK = ".conversion.yaml"
 """In a folder into which recordings are being converted, until all are there."""
 
 _log = logging.getLogger(__name__)

@@ -20,8 +20,8 @@ from worldmodel.data.optional import library
 from worldmodel.data.progress import tracked
 from worldmodel.data.reader import Reader, Unit
 from worldmodel.data.view import Flaw, View
-from worldmodel.data.whole_file import whole_file
 from worldmodel.errors import InputError, UnavailableError
+from worldmodel.whole_file import whole_file
 
 SAVE_EVERY = 10.0
 """Seconds of scanning that an interruption may lose."""

@@ -54,7 +54,6 @@ class TrainConfig:
         devices: Number of devices, or of processes on the CPU.
         threads: CPU threads of the training process; 0 leaves torch's choice.
         stored: Number format of the weights in the checkpoint.
-        resume: Go on from the folder's last saved state, with the same options.
 
     Raises:
         InputError: A number is too small.
@@ -74,7 +73,6 @@ class TrainConfig:
     devices: int = 1
     threads: int = 0
     stored: Literal["float32", "float16"] = "float32"
-    resume: bool = False
 
     def __post_init__(self) -> None:
         check_at_least(1, self, "steps", "validate_every", "validation_batches", "devices")
@@ -82,8 +80,12 @@ class TrainConfig:
         check_one_of(self, "accelerator", Accelerator)
 
 
-def train(config: TrainConfig) -> Path:
+def train(config: TrainConfig, resume: bool = False) -> Path:
     """Train a model and return the folder of its checkpoint.
+
+    Args:
+        config: Data, model and how it is trained.
+        resume: Go on from the last saved state in the folder, with the same options.
 
     Raises:
         InputError: The data, the options or the folder of an earlier run do not fit.
@@ -91,15 +93,12 @@ def train(config: TrainConfig) -> Path:
     """
     folder = RunFolder(Path(config.output))
     _check_devices(config)
-    if config.resume:
-        folder.check_same(config)
-    else:
-        folder.check_unused()
+    output = folder.checked(config, resume)
     source = open_data(config.data)
     split = split_data(source, config.data)
-    if config.resume:
+    if resume:
         folder.check_recordings(split, source.digest)
-    start = folder.saved_step() if config.resume else 0
+    start = folder.saved_step() if resume else 0
     recordings = Recordings(
         source,
         split,
@@ -115,10 +114,12 @@ def train(config: TrainConfig) -> Path:
     if config.threads:
         torch.set_num_threads(config.threads)
     model = _model(config, frame_shape, statistics)
-    if not config.resume:
-        folder.begin(config, split, source.digest)
+    output.begin()
+    if not resume:
+        folder.begin(split, source.digest)
+    state = folder.state if resume else None
     with quiet_lightning():
-        trainer = _fit(config, folder, model, recordings)
+        trainer = _fit(config, folder, model, recordings, state)
     if trainer.is_global_zero:
         card = _card(config, model, source, statistics)
         save_checkpoint(folder.checkpoint, model, card, getattr(torch, config.stored))
@@ -126,7 +127,11 @@ def train(config: TrainConfig) -> Path:
 
 
 def _fit(
-    config: TrainConfig, folder: RunFolder, model: WorldModel, recordings: Recordings
+    config: TrainConfig,
+    folder: RunFolder,
+    model: WorldModel,
+    recordings: Recordings,
+    state: Path | None,
 ) -> lightning.Trainer:
     context = config.data.context
     forecaster = Forecaster(
@@ -153,13 +158,12 @@ def _fit(
             ],
             enable_model_summary=False,
         )
-        state = folder.state if config.resume else None
         try:
             trainer.fit(forecaster, recordings, ckpt_path=state, weights_only=True)
         except (Interrupted, SIGTERMException):
             raise KeyboardInterrupt(
                 f"stopped after step {trainer.global_step} of {config.steps}; "
-                f"the run in {folder.root} goes on with --resume true"
+                f"go on with: worldmodel train --resume {folder.root}"
             ) from None
     return trainer
 

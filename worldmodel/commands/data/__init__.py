@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 
-from worldmodel.errors import InputError
+from worldmodel.commands.group import Group
 
 COMMANDS = {
     "inspect": "format, cameras, lengths, actions and a contact sheet of a folder of recordings",
@@ -13,22 +12,13 @@ COMMANDS = {
     "convert": "write recordings in another format",
 }
 
-USAGE = (
-    "usage: worldmodel data COMMAND PATH [options]; `--help` after a command lists the options\n\n"
-)
+_GROUP = Group("worldmodel data COMMAND PATH [options]", "worldmodel.commands.data", COMMANDS)
 
 
-def run(arguments: Sequence[str]) -> None:
+def run(arguments: Sequence[str]) -> int:
     """Run one of the commands.
 
     Raises:
         InputError: There is no such command.
     """
-    if not arguments or arguments[0] in ("-h", "--help"):
-        width = max(map(len, COMMANDS)) + 2
-        print(USAGE + "\n".join(f"  {name:{width}}{what}" for name, what in COMMANDS.items()))
-        return
-    command, *options = arguments
-    if command not in COMMANDS:
-        raise InputError(f"data: command {command!r} is unknown; available: {', '.join(COMMANDS)}")
-    import_module(f"worldmodel.commands.data.{command}").run(options)
+    return _GROUP.run(arguments)

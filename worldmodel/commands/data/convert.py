@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Literal, final
 
 import numpy as np
 
-from worldmodel.commands.options import check_output, parse, with_leading
+from worldmodel.commands.options import parse, with_leading
 from worldmodel.data.blocks import colored, pieces
 from worldmodel.data.flaws import summary
 from worldmodel.data.folder import CONVERSION_MARK, Folder
@@ -27,6 +26,7 @@ from worldmodel.data.video import FRAME_RATE
 from worldmodel.data.view import Flaw, Signals, by_recording
 from worldmodel.data.writer import Film, Recording, Writer
 from worldmodel.errors import InputError, check_one_of
+from worldmodel.output_folder import OutputFolder, check_writable
 
 Target = Literal["robonet", "lerobot", "minari"]
 
@@ -71,7 +71,7 @@ def run(arguments: Sequence[str]) -> None:
     """
     config = parse(ConvertConfig, "data convert", with_leading(arguments, "path", "out"))
     out = Path(config.out)
-    check_output(out)
+    check_writable(out)
     found = of_most_actions(look_through(config.path, config.format))
     if found.flaws and (config.strict or not found.views):
         raise InputError(f"{config.path}: cannot be used\n{summary(found.flaws)}")
@@ -108,17 +108,11 @@ def _claim(out: Path, config: ConvertConfig) -> None:
     Raises:
         InputError: It does.
     """
-    mark = out / CONVERSION_MARK
     source = Folder(config.path).where
-    described = json.dumps({"path": source, "to": config.to, "format": config.format})
+    settings = {"path": source, "to": config.to, "format": config.format}
     if out.absolute().is_relative_to(source):
-        raise InputError(f"out: {out} lies in {source}, which is read")
-    if mark.is_file() and mark.read_text() == described:
-        return
-    if out.exists() and any(out.iterdir()):
-        raise InputError(f"out: {out} holds something else; choose another folder")
-    out.mkdir(parents=True, exist_ok=True)
-    mark.write_text(described)
+        raise InputError(f"output: {out} lies in {source}, which is read")
+    OutputFolder.claim(out, "data convert", settings, note=CONVERSION_MARK)
 
 
 def _written(source: EpisodeSource, writer: Writer, strict: bool) -> Iterator[Flaw]:

@@ -12,7 +12,7 @@ from typing import final
 
 import numpy as np
 
-from worldmodel.commands.options import check_output, parse, with_leading
+from worldmodel.commands.options import parse, with_leading
 from worldmodel.data.actions import is_delta
 from worldmodel.data.blocks import colored, resized
 from worldmodel.data.flaws import summary
@@ -22,6 +22,7 @@ from worldmodel.data.statistics import action_statistics
 from worldmodel.data.view import View, by_recording
 from worldmodel.data.windows import Span
 from worldmodel.errors import InputError, check_at_least
+from worldmodel.output_folder import check_writable
 from worldmodel.report.contact_sheet import Filmed, contact_sheet
 from worldmodel.report.picture import write_png
 from worldmodel.report.table import Table
@@ -64,7 +65,7 @@ def run(arguments: Sequence[str]) -> None:
     config = parse(InspectConfig, "data inspect", with_leading(arguments, "path"))
     found = of_most_actions(look_through(config.path, config.format))
     sheet = Path(config.sheet or f"{found.reader.folder.name}-contact-sheet.png")
-    check_output(sheet.parent)
+    check_writable(sheet.parent)
     if found.flaws and (config.strict or not found.views):
         raise InputError(f"{config.path}: cannot be used\n{summary(found.flaws)}")
     print(_facts(found).markdown())

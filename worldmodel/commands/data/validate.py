@@ -13,7 +13,7 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from worldmodel.commands.options import check_output, parse, with_leading
+from worldmodel.commands.options import parse, with_leading
 from worldmodel.data.blocks import pieces
 from worldmodel.data.flaws import summary
 from worldmodel.data.opening import look_through, of_most_actions
@@ -21,6 +21,7 @@ from worldmodel.data.progress import tracked
 from worldmodel.data.source import EpisodeSource, LogSource
 from worldmodel.data.view import Flaw
 from worldmodel.errors import InputError, check_at_least
+from worldmodel.output_folder import check_writable
 
 
 @final
@@ -143,7 +144,7 @@ def _reported(path: str | None) -> dict[str, Checked]:
     """What an earlier report says is good; what it says is damaged is checked again."""
     if path is None:
         return {}
-    check_output(Path(path).parent)
+    check_writable(Path(path).parent)
     if not Path(path).exists():
         return {}
     try:

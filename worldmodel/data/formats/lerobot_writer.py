@@ -26,9 +26,9 @@ from worldmodel.data.formats.lerobot_statistics import (
     of_numbers,
 )
 from worldmodel.data.video import FRAME_RATE, encode_mp4
-from worldmodel.data.whole_file import written
 from worldmodel.data.writer import Film, Recording, Writer
 from worldmodel.errors import InputError
+from worldmodel.whole_file import written
 
 CHUNK = 1000
 """Files in a folder."""

@@ -14,9 +14,9 @@ from worldmodel.data.formats.robonet import ACTION_NAMES, SUFFIX
 from worldmodel.data.pictures import encode_jpeg
 from worldmodel.data.video import FRAME_RATE, encode_mp4
 from worldmodel.data.view import Signals
-from worldmodel.data.whole_file import written
 from worldmodel.data.writer import Film, Recording, Writer
 from worldmodel.errors import InputError
+from worldmodel.whole_file import written
 
 METADATA = (
     "camera_configuration",
