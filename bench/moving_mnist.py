@@ -33,7 +33,7 @@ from worldmodel.models.motion_details_rnn import MotionDetailsRNNConfig
 from worldmodel.models.motion_rnn import MotionRNNConfig
 from worldmodel.models.phydnet import PhyDNetConfig
 from worldmodel.models.predrnn import PredRNNConfig
-from worldmodel.models.predrnn_pp import PredRNNPlusPlusConfig
+from worldmodel.models.predrnn_plus_plus import PredRNNPlusPlusConfig
 from worldmodel.models.rims import RIMsConfig
 from worldmodel.models.sa_conv_lstm import SAConvLSTMConfig
 from worldmodel.models.scoff import SCOFFConfig
@@ -48,27 +48,27 @@ from worldmodel.training.objective import training_loss
 
 SIZE, CONTEXT, LENGTH, BATCH, TEST_CLIPS = 32, 5, 10, 16, 256
 MODELS: dict[str, ModelConfig] = {
-    "ConvLSTM": ConvLSTMConfig(layers=2, hidden=48, kernel=3),
-    "TrajGRU": TrajGRUConfig(layers=2, hidden=32, links=5),
-    "PredRNN": PredRNNConfig(layers=2, hidden=32, kernel=3, memory_decoupling=False),
-    "PredRNN-V2": PredRNNConfig(layers=2, hidden=32, kernel=3),
-    "PredRNN++": PredRNNPlusPlusConfig(layers=2, hidden=32, kernel=3),
-    "MIM": MIMConfig(layers=2, hidden=32, kernel=3),
-    "E3D-LSTM": E3DLSTMConfig(layers=2, hidden=16, kernel=3),
-    "SA-ConvLSTM": SAConvLSTMConfig(layers=2, hidden=32, keys=16),
-    "ModeRNN": ModeRNNConfig(layers=2, hidden=32),
-    "MotionRNN": MotionRNNConfig(
+    "conv-lstm": ConvLSTMConfig(layers=2, hidden=48, kernel=3),
+    "traj-gru": TrajGRUConfig(layers=2, hidden=32, links=5),
+    "predrnn": PredRNNConfig(layers=2, hidden=32, kernel=3, memory_decoupling=False),
+    "predrnn-v2": PredRNNConfig(layers=2, hidden=32, kernel=3),
+    "predrnn-plus-plus": PredRNNPlusPlusConfig(layers=2, hidden=32, kernel=3),
+    "mim": MIMConfig(layers=2, hidden=32, kernel=3),
+    "e3d-lstm": E3DLSTMConfig(layers=2, hidden=16, kernel=3),
+    "sa-conv-lstm": SAConvLSTMConfig(layers=2, hidden=32, keys=16),
+    "mode-rnn": ModeRNNConfig(layers=2, hidden=32),
+    "motion-rnn": MotionRNNConfig(
         backbone=PredRNNConfig(layers=2, hidden=32, kernel=3, memory_decoupling=False)
     ),
-    "MoDeRNN": MotionDetailsRNNConfig(layers=2, hidden=32),
-    "PhyDNet": PhyDNetConfig(features=32, kernel=5, layers=2, hidden=32, groups=8),
-    "SimVP": SimVPConfig(window=5, hidden=32, translator_hidden=64, translator_depth=2),
-    "SVG": SVGConfig(width=16, halvings=3),
-    "GRU+CAT": GRUCATConfig(hidden=256),
-    "RIMs": RIMsConfig(inputs="embedding", decoder="CAT", hidden=64, dropout=0.0),
-    "OC-RIMs": RIMsConfig(decoder="BCD", cells=3, hidden=64, dropout=0.0),
-    "OC-RIMs FF": RIMsConfig(inputs="feature-map", decoder="BCD", cells=3, hidden=64, dropout=0.0),
-    "SCOFF": SCOFFConfig(inputs="feature-map", decoder="BCD", cells=3, hidden=64, dropout=0.0),
+    "motion-details-rnn": MotionDetailsRNNConfig(layers=2, hidden=32),
+    "phydnet": PhyDNetConfig(features=32, kernel=5, layers=2, hidden=32, groups=8),
+    "simvp": SimVPConfig(window=5, hidden=32, translator_hidden=64, translator_depth=2),
+    "svg": SVGConfig(width=16, halvings=3),
+    "gru-cat": GRUCATConfig(hidden=256),
+    "rims": RIMsConfig(inputs="embedding", decoder="CAT", hidden=64, dropout=0.0),
+    "oc-rims": RIMsConfig(decoder="BCD", cells=3, hidden=64, dropout=0.0),
+    "oc-rims-ff": RIMsConfig(inputs="feature-map", decoder="BCD", cells=3, hidden=64, dropout=0.0),
+    "scoff": SCOFFConfig(inputs="feature-map", decoder="BCD", cells=3, hidden=64, dropout=0.0),
 }
 
 

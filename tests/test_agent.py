@@ -45,19 +45,14 @@ class SpotModel(WorldModel):
     """An action moves the spot by ten times itself, in pixels, and less with every step."""
 
     def __init__(self):
-        super().__init__()
-        self.frame_shape, self.action_dim = (1, 16, 16), 2
+        super().__init__((1, 16, 16), 2, SpotConfig())
         self.grip = torch.nn.Parameter(torch.ones(()))
         self.batches: list[int] = []
-
-    @property
-    def config(self):
-        return SpotConfig()
 
     def initial_state(self, batch, device=None):
         return State({"steps": torch.zeros(batch, 1)}, batch_size=[batch])
 
-    def step(self, frame, action, state):
+    def transition(self, frame, action, state):
         self.batches.append(len(frame))
         moved = spot(place(frame) + 10 * self.grip * action * 0.9 ** state["steps"])
         return moved, State({"steps": state["steps"] + 1}, batch_size=state.batch_size)

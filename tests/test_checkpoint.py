@@ -19,10 +19,11 @@ from worldmodel.checkpoint import (
 )
 from worldmodel.clip import Clip
 from worldmodel.errors import InputError
-from worldmodel.layers.action import ActionEncoder
 from worldmodel.model import ModelConfig, WorldModel
+from worldmodel.models.gru_cat import GRUCATConfig
 from worldmodel.models.mode_rnn import ModeRNNConfig
 from worldmodel.models.predrnn import PredRNNConfig
+from worldmodel.models.predrnn_plus_plus import PredRNNPlusPlusConfig
 from worldmodel.rollout import predict
 
 PREDRNN = PredRNNConfig(layers=1, hidden=4, kernel=3)
@@ -46,9 +47,7 @@ CARD = ModelCard(
 def built(config: ModelConfig, seed: int = 0) -> WorldModel:
     torch.manual_seed(seed)
     model = config.build(CARD.frame_shape, len(CARD.action_names))
-    for layer in model.modules():
-        if isinstance(layer, ActionEncoder):
-            layer.set_statistics(torch.tensor(CARD.action_mean), torch.tensor(CARD.action_std))
+    model.set_action_statistics(torch.tensor(CARD.action_mean), torch.tensor(CARD.action_std))
     return model.eval()
 
 
@@ -163,8 +162,11 @@ def test_a_truncated_file_is_refused(saved: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"architecture": "PredNet"}, "'PredNet' is unknown; available: ConvLSTM, PredRNN"),
-        ({"options": {"hiden": 4}}, "PredRNN has no option hiden; available: layers, hidden,"),
+        (
+            {"architecture": "PredNet"},
+            "'PredNet' is unknown; did you mean .* available: conv-lstm, predrnn,",
+        ),
+        ({"options": {"hiden": 4}}, "predrnn has no option hiden; available: layers, hidden,"),
         ({"options": {"layers": 0}}, "layers: expected at least 1, got 0"),
         ({"options": {"layers": 1, "hidden": 8, "kernel": 3}}, r"has shape .*, expected"),
         ({"options": {"layers": 2, "hidden": 4, "kernel": 3}}, r"missing cells\.1"),
@@ -222,6 +224,26 @@ def test_a_card_from_before_the_camera_was_told_has_the_default_one(saved: Path)
         del content["card"][name]
     (saved / CONFIG).write_text(yaml.safe_dump(content))
     assert load(saved).card == CARD
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "before"),
+    [
+        (PREDRNN, "predrnn", "PredRNN"),
+        (MODE_RNN, "mode-rnn", "ModeRNN"),
+        (PredRNNPlusPlusConfig(layers=2, hidden=4), "predrnn-plus-plus", "PredRNNPlusPlus"),
+        (GRUCATConfig(hidden=8, features=8), "gru-cat", "GRUCAT"),
+    ],
+)
+def test_the_class_name_that_architectures_once_had_still_loads(
+    tmp_path: Path, config: ModelConfig, name: str, before: str
+) -> None:
+    card = replace(CARD, frame_shape=(3, 32, 32))
+    save_checkpoint(tmp_path / "model", config.build(card.frame_shape, 2), card)
+    content = yaml.safe_load((tmp_path / "model" / CONFIG).read_text())
+    assert content["architecture"] == name
+    (tmp_path / "model" / CONFIG).write_text(yaml.safe_dump(content | {"architecture": before}))
+    assert load(tmp_path / "model").model.config == config
 
 
 def test_what_training_saw_comes_back(tmp_path: Path) -> None:

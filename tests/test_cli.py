@@ -26,9 +26,10 @@ from worldmodel.data.formats.robonet_writer import write_episode
 from worldmodel.data.video import encode_mp4
 from worldmodel.envs.collect import CollectConfig
 from worldmodel.model import ModelConfig
-from worldmodel.models.architectures import ARCHITECTURES, PUBLISHED
+from worldmodel.models.architectures import ARCHITECTURES
 from worldmodel.models.motion_rnn import MotionRNNConfig
 from worldmodel.models.predrnn import PredRNNConfig
+from worldmodel.models.published.sizes import PUBLISHED
 from worldmodel.models.traj_gru import TrajGRUConfig
 from worldmodel.training.train import TrainConfig
 
@@ -253,7 +254,7 @@ def test_an_unknown_command(refused: Refused) -> None:
         ("demo", "--seed=-1", ["seed: expected at least 0, got -1"]),
         ("models", "--height=0", ["height: expected at least 1, got 0"]),
         ("models", "--lenght=3", ["did you mean length?"]),
-        ("import", "--architecture=PredNet", ["'PredNet' is unknown; available: ", "PredRNN"]),
+        ("import", "--architecture=PredNet", ["'PredNet' is unknown; available: ", "predrnn"]),
         ("import", "--file=nowhere.pth", ["nowhere.pth: no such file"]),
         ("data inspect", "--formt=x", ["--formt", "did you mean format?"]),
         ("data inspect", "--format=robnet", ["'robnet' is unknown; did you mean robonet?"]),
@@ -443,10 +444,10 @@ def test_all_architectures_are_listed_with_what_they_cost(
     rows = {line.split(" | ")[0].removeprefix("| "): line for line in table.splitlines()[2:]}
     assert list(rows) == list(PUBLISHED)
     assert (
-        "PredRNNConfig | Wang et al., TPAMI | 2022 | 23.86 | 0.8 | yes | no" in rows["PredRNN-V2"]
+        "PredRNNConfig | Wang et al., TPAMI | 2022 | 23.86 | 0.8 | yes | no" in rows["predrnn-v2"]
     )
-    assert rows["SVG"].endswith("| yes | yes |")
-    assert "RIMs: frames: expected a height and width" in refusals
+    assert rows["svg"].endswith("| yes | yes |")
+    assert "rims: frames: expected a height and width" in refusals
 
 
 # --- Output folders

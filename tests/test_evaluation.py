@@ -10,29 +10,27 @@ from worldmodel.clip import Clip
 from worldmodel.errors import InputError
 from worldmodel.evaluation import evaluate
 from worldmodel.metrics.pixel import mae_sum, psnr_float
-from worldmodel.model import State, WorldModel
+from worldmodel.model import ModelConfig, State, WorldModel
 
 MEAN = {"mae": lambda prediction, truth: mae_sum(prediction, truth) / 4}
+
+
+class ByHand(ModelConfig):
+    def build(self, frame_shape, action_dim):
+        raise AssertionError("a model of this test is built by hand")
 
 
 class Brighten(WorldModel):
     """Adds the action, times a gain, to every pixel of the frame."""
 
-    frame_shape = (1, 2, 2)
-    action_dim = 1
-
     def __init__(self, gain=1.0):
-        super().__init__()
+        super().__init__((1, 2, 2), 1, ByHand())
         self.gain = torch.nn.Parameter(torch.tensor(gain))
-
-    @property
-    def config(self):
-        raise AssertionError("a model of this test is built by hand")
 
     def initial_state(self, batch, device=None):
         return State({}, batch_size=[batch], device=device)
 
-    def step(self, frame, action, state):
+    def transition(self, frame, action, state):
         assert not self.training
         return frame + self.gain * action[..., None, None], state
 

@@ -207,6 +207,32 @@ def test_an_action_modulates_the_hidden_state() -> None:
 
 
 @torch.no_grad()
+def test_an_action_modulates_input_and_hidden_state_as_in_the_authors_code() -> None:
+    """Their forward: `combined = cat([x, h]) * LayerNorm(conv3x3(a))`, and no H without it."""
+    config = ModeRNNConfig(layers=1, hidden=4, patch=1, slots=2, modulated="input")
+    model = config.build((1, 2, 3), 2).double().eval()
+    naive.lively(model)
+    cell = model.cells[0]
+    assert isinstance(cell, ModeCell)
+    assert cell.recall is None
+    assert cell.modulation is not None
+    hidden, bus = torch.randn(2, 4, 2, 3, dtype=torch.float64)
+    frame, action = torch.rand(1, 1, 2, 3).double(), torch.tensor([[0.5, -2.0]]).double()
+    state = model.initial_state(1)
+    state["hidden0"], state["bus0"] = hidden[None], bus[None]
+    _, state = model.step(frame, action, state)
+
+    planes = action[0, :, None, None].expand(2, 2, 3)
+    embedded = naive.conv(frame[0], model.get_submodule("codec.embedding"))
+    factor = naive.path(planes, nn.Sequential(cell.modulation.conv, cell.modulation.norm))
+    assert factor.shape == (8, 2, 3)
+    x, hidden = (torch.cat([embedded, hidden]) * factor).split(4)
+    expected = naive_cell(cell, x, hidden, bus, config)
+    torch.testing.assert_close(state["hidden0"][0], expected[0], rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(state["bus0"][0], expected[1], rtol=1e-10, atol=1e-12)
+
+
+@torch.no_grad()
 def test_layers_stack_within_a_step() -> None:
     config = ModeRNNConfig(layers=2, hidden=4, slots=2, patch=2)
     model = config.build((1, 4, 4), 0).double().eval()
@@ -301,6 +327,7 @@ def test_no_combination_of_options_leaves_a_parameter_unused(binding: Binding | 
         ({"slot_width": 0}, r"\.slot_width: expected at least 1, got 0"),
         ({"kernel": 2}, r"ModeRNNConfig\.kernel: expected an odd number, got 2"),
         ({"binding": "graph", "slots": 1}, "'graph' expects at least 2 .* got 1"),
+        ({"modulated": "bus"}, r"\.modulated: expected one of hidden, input, got bus"),
         (
             {"binding": "mha"},
             r"\.binding: expected one of attention, graph, split, got mha",

@@ -12,7 +12,7 @@ from torch import Tensor
 from worldmodel.checkpoint import ModelCard, load, save_checkpoint
 from worldmodel.clip import Clip
 from worldmodel.errors import InputError
-from worldmodel.model import ModelConfig, WorldModel
+from worldmodel.model import ModelConfig, State, WorldModel
 from worldmodel.models.conv_lstm import ConvLSTMConfig
 from worldmodel.models.e3d_lstm import E3DLSTMConfig
 from worldmodel.models.gru_cat import GRUCATConfig
@@ -21,8 +21,8 @@ from worldmodel.models.mode_rnn import ModeRNNConfig
 from worldmodel.models.motion_details_rnn import MotionDetailsRNNConfig
 from worldmodel.models.motion_rnn import MotionRNNConfig
 from worldmodel.models.phydnet import PhyDNetConfig
-from worldmodel.models.predrnn import PredRNNConfig
-from worldmodel.models.predrnn_pp import PredRNNPlusPlusConfig
+from worldmodel.models.predrnn import PredRNN, PredRNNConfig
+from worldmodel.models.predrnn_plus_plus import PredRNNPlusPlusConfig
 from worldmodel.models.rims import RIMsConfig
 from worldmodel.models.sa_conv_lstm import SAConvLSTMConfig
 from worldmodel.models.scoff import SCOFFConfig
@@ -101,6 +101,7 @@ CASES = {
     "mode-rnn": Case(MODE_RNN, 0),
     "mode-rnn-wide-gray": Case(MODE_RNN, 0, WIDE),
     "mode-rnn-actions": Case(strided(ModeRNNConfig, slots=2), 4),
+    "mode-rnn-input-modulated": Case(small(ModeRNNConfig, slots=2, modulated="input"), 3),
     "mode-rnn-zero-bus": Case(small(ModeRNNConfig, learned_initial_bus=False), 2),
     "conv-lstm": Case(small(ConvLSTMConfig), 0, WIDE),
     "conv-lstm-actions": Case(strided(ConvLSTMConfig, layer_norm=True), 2),
@@ -174,6 +175,39 @@ def test_an_action_changes_the_future_only(case: Case) -> None:
     after = predict(model, clip, 2)
     same(before[:, :2], after[:, :2])
     assert (before[:, 2] - after[:, 2]).abs().max() > 1e-6
+
+
+def sees_action_statistics(model: WorldModel, clip: Clip) -> bool:
+    """Whether actions in the units of the log predict as the same actions do normalised."""
+    mean, std = torch.linspace(-3, 5, model.action_dim), torch.linspace(0.1, 20, model.action_dim)
+    before = predict(model, clip, 2)
+    model.set_action_statistics(mean, std)
+    unlike = predict(model, clip, 2)
+    clip.actions = clip.actions * std + mean
+    scaled = [predict(model, clip, 2), unroll(model, clip, torch.zeros(3, 5))[0]]
+    model.set_action_statistics(torch.zeros_like(mean), torch.ones_like(std))
+    clip.actions = (clip.actions - mean) / std
+    plain = [before, unroll(model, clip, torch.zeros(3, 5))[0]]
+    close = all(
+        torch.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in zip(scaled, plain, strict=True)
+    )
+    return close and not torch.allclose(unlike, before, rtol=1e-4, atol=1e-5)
+
+
+@over(WITH_ACTIONS)
+def test_action_statistics_are_in_effect(case: Case) -> None:
+    assert sees_action_statistics(case.model(), case.clip())
+
+
+def test_an_architecture_that_ignores_its_action_statistics_is_noticed() -> None:
+    class Ignorant(PredRNN):  # pyright: ignore[reportGeneralTypeIssues]
+        def step(self, frame: Tensor, action: Tensor, state: State) -> tuple[Tensor, State]:  # pyright: ignore
+            return self.transition(frame, action, state)
+
+    case = CASES["predrnn-actions"]
+    assert isinstance(case.config, PredRNNConfig)
+    model = Ignorant(case.frame_shape, case.action_dim, case.config).eval()
+    assert not sees_action_statistics(model, case.clip())
 
 
 @over(CASES)

@@ -23,7 +23,7 @@ from worldmodel.models.mim import MIMConfig
 from worldmodel.models.motion_details_rnn import MotionDetailsRNNConfig
 from worldmodel.models.motion_rnn import MotionRNN, MotionRNNConfig
 from worldmodel.models.predrnn import PredRNNConfig
-from worldmodel.models.predrnn_pp import PredRNNPlusPlusConfig
+from worldmodel.models.predrnn_plus_plus import PredRNNPlusPlusConfig
 from worldmodel.models.published.motion_rnn import MOTION_RNN
 from worldmodel.models.published.translation import load_published
 from worldmodel.models.sa_conv_lstm import SAConvLSTMConfig

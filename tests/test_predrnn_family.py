@@ -15,8 +15,8 @@ from worldmodel.layers.st_lstm import STLSTMCell
 from worldmodel.model import WorldModel
 from worldmodel.models.conv_lstm import ConvLSTMConfig
 from worldmodel.models.predrnn import MemoryFlow, PredRNN, PredRNNConfig
-from worldmodel.models.predrnn_pp import PredRNNPlusPlus, PredRNNPlusPlusConfig
-from worldmodel.models.published.predrnn_pp import PREDRNN_PP
+from worldmodel.models.predrnn_plus_plus import PredRNNPlusPlus, PredRNNPlusPlusConfig
+from worldmodel.models.published.predrnn_plus_plus import PREDRNN_PLUS_PLUS
 from worldmodel.models.published.translation import load_published
 from worldmodel.models.stack import StackConfig
 
@@ -222,8 +222,8 @@ def test_published_names_and_sizes_are_understood() -> None:
         weights |= {name.replace(ours, theirs): weight for name, weight in part.items()}
     for layer in range(3):
         weights[f"cell_list.{layer}.conv_o.0.weight"] = torch.rand(4, 8, 3, 3)
-    assert PREDRNN_PP.config(weights, 3) == config
-    loaded = load_published(PREDRNN_PP, config, (3, 8, 4), weights)
+    assert PREDRNN_PLUS_PLUS.config(weights, 3) == config
+    loaded = load_published(PREDRNN_PLUS_PLUS, config, (3, 8, 4), weights)
     assert all(torch.equal(loaded.state_dict()[name], v) for name, v in model.state_dict().items())
 
 

@@ -26,12 +26,12 @@ from worldmodel.rollout import predict
 
 SIZE = FrameSize(1, 8, 12)
 FIXTURES = [
-    ("predrnn_official_layernorm", "PredRNN"),
-    ("openstl_convlstm", "ConvLSTM"),
-    ("openstl_mim", "MIM"),
-    ("openstl_e3dlstm", "E3DLSTM"),
-    ("motionrnn_predrnn_official_zeroinit", "MotionRNN"),
-    ("motion_details_rnn_official", "MotionDetailsRNN"),
+    ("predrnn_official_layernorm", "predrnn"),
+    ("openstl_convlstm", "conv-lstm"),
+    ("openstl_mim", "mim"),
+    ("openstl_e3dlstm", "e3d-lstm"),
+    ("motionrnn_predrnn_official_zeroinit", "motion-rnn"),
+    ("motion_details_rnn_official", "motion-details-rnn"),
 ]
 
 
@@ -94,7 +94,7 @@ def test_safetensors_are_read(tmp_path: Path) -> None:
 
 def test_sizes_come_from_the_shapes(tmp_path: Path) -> None:
     torch.save({"net_param": predrnn_weights(3, 6, 4)}, tmp_path / "weights.pth")
-    model = import_weights(tmp_path / "weights.pth", "PredRNN", FrameSize(1, 16, 8))
+    model = import_weights(tmp_path / "weights.pth", "predrnn", FrameSize(1, 16, 8))
     assert isinstance(model, PredRNN)
     config = model.config
     assert (config.layers, config.hidden, config.kernel, config.patch) == (3, 6, 3, 4)
@@ -102,10 +102,10 @@ def test_sizes_come_from_the_shapes(tmp_path: Path) -> None:
     assert not config.layer_norm
 
 
-@pytest.mark.parametrize("wrong", [name for name in TRANSLATIONS if name != "PredRNN"])
+@pytest.mark.parametrize("wrong", [name for name in TRANSLATIONS if name != "predrnn"])
 def test_weights_of_another_architecture_are_recognised(wrong: str, tmp_path: Path) -> None:
     torch.save(predrnn_weights(), tmp_path / "weights.pth")
-    with pytest.raises(InputError, match=f"expected weights of {wrong}, these are of PredRNN"):
+    with pytest.raises(InputError, match=f"expected weights of {wrong}, these are of predrnn"):
         import_weights(tmp_path / "weights.pth", wrong, SIZE)
 
 
@@ -153,7 +153,7 @@ def test_frames_that_the_weights_leave_open(
     depth: int, given: FrameSize, expected: tuple[int, int, int]
 ) -> None:
     weights = {"cell_list.0.conv_x.0.weight": torch.zeros(28, depth, 3, 3)}
-    assert frame_shape_of(TRANSLATIONS["PredRNN"], weights, given) == expected
+    assert frame_shape_of(TRANSLATIONS["predrnn"], weights, given) == expected
 
 
 def test_strided_weights_tell_the_channels() -> None:
@@ -161,13 +161,13 @@ def test_strided_weights_tell_the_channels() -> None:
         "cell_list.0.conv_x.0.weight": torch.zeros(28, 4, 3, 3),
         "conv_input1.weight": torch.zeros(2, 3, 5, 5),
     }
-    assert frame_shape_of(TRANSLATIONS["PredRNN"], weights, FrameSize()) == (3, 64, 64)
+    assert frame_shape_of(TRANSLATIONS["predrnn"], weights, FrameSize()) == (3, 64, 64)
     with pytest.raises(InputError, match="channels: these weights read 3, got 1"):
-        frame_shape_of(TRANSLATIONS["PredRNN"], weights, FrameSize(channels=1))
+        frame_shape_of(TRANSLATIONS["predrnn"], weights, FrameSize(channels=1))
 
 
-@pytest.mark.parametrize("name", ["PredRNN-V2", "PredRNN"])
-def test_an_architecture_may_be_named_as_it_is_listed(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["predrnn-v2", "predrnn", "PredRNN-V2", "PREDRNN"])
+def test_an_architecture_may_be_named_as_listed_in_any_case(name: str, tmp_path: Path) -> None:
     torch.save(predrnn_weights(), tmp_path / "weights.pth")
     assert isinstance(import_weights(tmp_path / "weights.pth", name, SIZE), PredRNN)
 
@@ -186,7 +186,7 @@ def test_legacy_is_computed_only_when_told(tmp_path: Path) -> None:
         folder = f"--output={tmp_path / output}"
         file = str(tmp_path / "weights.pth")
         sizes = ["--height=8", "--width=12"]
-        assert main(["import", file, "--architecture=ConvLSTM", *sizes, folder, *told]) == 0
+        assert main(["import", file, "--architecture=conv-lstm", *sizes, folder, *told]) == 0
         config = load(tmp_path / output).model.config
         assert config == ConvLSTMConfig(
             layers=2, hidden=4, kernel=3, patch=2, legacy=output == "legacy"
@@ -270,14 +270,14 @@ def changed(**changes: Tensor | None) -> dict[str, Tensor]:
 def test_wrong_weights_are_named(weights: dict[str, Tensor], message: str, tmp_path: Path) -> None:
     torch.save(weights, tmp_path / "weights.pth")
     with pytest.raises(InputError, match=message):
-        import_weights(tmp_path / "weights.pth", "PredRNN", SIZE)
+        import_weights(tmp_path / "weights.pth", "predrnn", SIZE)
 
 
 def test_an_unknown_architecture_or_option_is_named(tmp_path: Path) -> None:
     torch.save(predrnn_weights(), tmp_path / "weights.pth")
-    with pytest.raises(InputError, match=r"'PredNet' is unknown; available: .*PredRNN"):
+    with pytest.raises(InputError, match=r"'PredNet' is unknown; available: .*predrnn"):
         import_weights(tmp_path / "weights.pth", "PredNet", SIZE)
     with pytest.raises(InputError, match="no option forget_bais; did you mean forget_bias"):
-        import_weights(tmp_path / "weights.pth", "PredRNN", SIZE, {"forget_bais": 0.0})
+        import_weights(tmp_path / "weights.pth", "predrnn", SIZE, {"forget_bais": 0.0})
     with pytest.raises(InputError, match=r"2 does not divide .* \(7, 12\)"):
-        import_weights(tmp_path / "weights.pth", "PredRNN", FrameSize(1, 7, 12))
+        import_weights(tmp_path / "weights.pth", "predrnn", FrameSize(1, 7, 12))

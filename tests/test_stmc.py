@@ -8,7 +8,7 @@ from sklearn.metrics import silhouette_score
 from worldmodel.clip import Clip
 from worldmodel.diagnostics.stmc import Features, latent_features, pixel_features, separation
 from worldmodel.errors import InputError
-from worldmodel.model import State, WorldModel
+from worldmodel.model import ModelConfig, State, WorldModel
 
 
 def clusters(spread: float, dimensions: int = 64) -> Features:
@@ -57,24 +57,22 @@ def test_undefined_without_two_environments_of_several_clips(domain):
         separation(Features(np.random.default_rng(0).standard_normal((6, 3)), domain, "x"))
 
 
+class ByHand(ModelConfig):
+    def build(self, frame_shape, action_dim):
+        raise AssertionError("a model of this test is built by hand")
+
+
 class Counter(WorldModel):
     """Latent: the summed actions so far, everywhere on a 2x2 grid."""
 
-    frame_shape = (1, 2, 2)
-    action_dim = 1
-
     def __init__(self):
-        super().__init__()
+        super().__init__((1, 2, 2), 1, ByHand())
         self.register_parameter("unused", torch.nn.Parameter(torch.zeros(())))
-
-    @property
-    def config(self):
-        raise AssertionError("a model of this test is built by hand")
 
     def initial_state(self, batch, device=None):
         return State({"total": torch.zeros(batch, 1, device=device)}, batch_size=[batch])
 
-    def step(self, frame, action, state):
+    def transition(self, frame, action, state):
         return frame, State({"total": state["total"] + action}, batch_size=state.batch_size)
 
     def latent(self, state):

@@ -187,9 +187,8 @@ def test_a_checkpoint_knows_its_clips_but_not_where_recordings_are(
 
 def test_what_a_card_leaves_open_is_not_known(tmp_path: Path) -> None:
     card = ModelCard((3, 16, 24), (), (), (), (), context=2, length=5, steps=0, seed=0, data="x")
-    save_checkpoint(
-        tmp_path / "model", PredRNNConfig(layers=1, hidden=4, kernel=3).build((3, 16, 24), 0), card
-    )
+    model = PredRNNConfig(layers=1, hidden=4, kernel=3).build((3, 16, 24), 0)
+    save_checkpoint(tmp_path / "model", model, card)
     window = {"length": 5, "stride": 1, "image_size": [16, 24]}
     known = {"data": {"window": window, "context": 2}}
     assert Trained.find(str(tmp_path / "model")).known == known

@@ -171,8 +171,7 @@ def test_a_run_is_the_loop_written_out(logs: Path, tmp_path: Path) -> None:
     actions = np.concatenate([source.actions(span.episode) for span in spans])
     torch.manual_seed(config.seed)
     model = PREDRNN.build((3, SIZE, SIZE), 2)
-    assert model.actions is not None
-    model.actions.set_statistics(torch.tensor(actions.mean(0)), torch.tensor(actions.std(0)))
+    model.set_action_statistics(torch.tensor(actions.mean(0)), torch.tensor(actions.std(0)))
     windows = Windows(source, config.data.window, spans)
     adam = torch.optim.Adam(model.parameters(), lr=1e-2)
     for step in range(STEPS):

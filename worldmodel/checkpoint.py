@@ -18,7 +18,7 @@ from torch import Tensor
 from worldmodel.data.blocks import Color, Fit
 from worldmodel.errors import InputError
 from worldmodel.model import ModelConfig, WorldModel, channels_last
-from worldmodel.models.architectures import ARCHITECTURES
+from worldmodel.models.architectures import ARCHITECTURES, architecture_of
 from worldmodel.models.published.translation import load_by_name
 
 PRETRAINED = Path(__file__).parent / "pretrained"
@@ -184,10 +184,6 @@ def _stored(model: WorldModel, dtype: torch.dtype) -> dict[str, Tensor]:
 
 def _model_config(content: Mapping[str, Any]) -> ModelConfig:
     architecture, stored = content["architecture"], content["options"]
-    if architecture not in ARCHITECTURES:
-        raise InputError(
-            f"architecture {architecture!r} is unknown; available: {_listed(ARCHITECTURES)}"
-        )
     kind = ARCHITECTURES[architecture]
     known = [field.name for field in fields(kind)]  # pyright: ignore[reportArgumentType]
     if unknown := set(stored).difference(known):
@@ -202,10 +198,9 @@ def _model_config(content: Mapping[str, Any]) -> ModelConfig:
 
 
 def _described(config: ModelConfig) -> dict[str, Any]:
-    architecture = next(name for name, kind in ARCHITECTURES.items() if kind is type(config))
     options = {field.name: getattr(config, field.name) for field in fields(config)}  # pyright: ignore
     return {
-        "architecture": architecture,
+        "architecture": architecture_of(config),
         "options": {
             name: _described(value) if isinstance(value, ModelConfig) else value
             for name, value in options.items()

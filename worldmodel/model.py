@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar, final
 
 import torch
 from tensordict import TensorDict
 from torch import Tensor, nn
 
 from worldmodel.errors import InputError
+from worldmodel.layers.action import ActionScale
 
 State = TensorDict
 """Recurrent state; every entry has the batch as its first dimension, so it can be expanded,
@@ -36,29 +37,51 @@ class ModelConfig(ABC):
         """
 
 
-class WorldModel(nn.Module, ABC):
+Options = TypeVar("Options", bound=ModelConfig)
+
+
+class WorldModel(nn.Module, ABC, Generic[Options]):
     """An action-conditioned video predictor that moves one frame per step.
 
-    Attributes:
+    An architecture says how it moves in `transition`, and never sees an action that is not
+    normalised: `step`, `sample` and `training_step`, which everyone else calls, see to that.
+
+    Args:
         frame_shape: Channels, height and width (C, H, W) of a frame, in pixels.
         action_dim: Width A of an action; 0 for an action-free model.
+        config: Options.
+
+    Attributes:
+        frame_shape: As given.
+        action_dim: As given.
+        config: As given.
+        actions: Normalises actions; None for an action-free model.
         stochastic: Whether the model draws its futures, see `sample`.
     """
 
     stochastic: ClassVar[bool] = False
-    frame_shape: tuple[int, int, int]
-    action_dim: int
+
+    def __init__(self, frame_shape: tuple[int, int, int], action_dim: int, config: Options) -> None:
+        super().__init__()
+        self.frame_shape, self.action_dim, self._config = frame_shape, action_dim, config
+        self.actions = ActionScale(action_dim) if action_dim else None
 
     @property
-    @abstractmethod
-    def config(self) -> ModelConfig:
+    def config(self) -> Options:
         """Options it was built from."""
+        return self._config
+
+    @final
+    def set_action_statistics(self, mean: Tensor, std: Tensor) -> None:
+        """Normalise actions by these from now on; see `ActionScale.set`."""
+        if self.actions is not None:
+            self.actions.set(mean, std)
 
     @abstractmethod
     def initial_state(self, batch: int, device: torch.device | str | None = None) -> State:
         """State before the first frame, batch size (batch,); on the parameters' device if None."""
 
-    @abstractmethod
+    @final
     def step(self, frame: Tensor, action: Tensor, state: State) -> tuple[Tensor, State]:
         """Predict the next frame.
 
@@ -70,22 +93,41 @@ class WorldModel(nn.Module, ABC):
         Returns:
             The next frame, not clipped, shape (B, C, H, W), and the next state.
         """
+        return self.transition(frame, self._normalised(action), state)
 
+    @final
     def sample(
         self, frame: Tensor, action: Tensor, state: State, generator: torch.Generator | None
     ) -> tuple[Tensor, State]:
         """Draw a next frame, where `step` takes the most likely; the same unless `stochastic`."""
-        return self.step(frame, action, state)
+        return self.sampled_transition(frame, self._normalised(action), state, generator)
 
+    @final
     def training_step(
         self, frame: Tensor, action: Tensor, state: State, target: Tensor
     ) -> tuple[Tensor, State, dict[str, Tensor]]:
-        """`step` and the auxiliary terms of the loss, each a scalar; none unless overridden.
+        """`step` and the auxiliary terms of the loss, each a scalar.
 
         The recorded next frame `target` (B, C, H, W) is for models that infer what the past cannot
         tell.
         """
-        return *self.step(frame, action, state), {}
+        return self.training_transition(frame, self._normalised(action), state, target)
+
+    @abstractmethod
+    def transition(self, frame: Tensor, action: Tensor, state: State) -> tuple[Tensor, State]:
+        """What `step` computes, of a normalised action."""
+
+    def sampled_transition(
+        self, frame: Tensor, action: Tensor, state: State, generator: torch.Generator | None
+    ) -> tuple[Tensor, State]:
+        """What `sample` computes, of a normalised action; `transition` unless overridden."""
+        return self.transition(frame, action, state)
+
+    def training_transition(
+        self, frame: Tensor, action: Tensor, state: State, target: Tensor
+    ) -> tuple[Tensor, State, dict[str, Tensor]]:
+        """What `training_step` computes, of a normalised action; no terms unless overridden."""
+        return *self.transition(frame, action, state), {}
 
     @abstractmethod
     def latent(self, state: State) -> Tensor:
@@ -100,6 +142,9 @@ class WorldModel(nn.Module, ABC):
     def dtype(self) -> torch.dtype:
         """Floating-point type of the parameters."""
         return next(self.parameters()).dtype
+
+    def _normalised(self, action: Tensor) -> Tensor:
+        return action if self.actions is None else self.actions(action)
 
     def check_input(self, frames: Tensor, actions: Tensor) -> None:
         """Refuse frames (..., C, H, W) or actions (..., A) that this model was not built for.

@@ -54,7 +54,7 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
         Raises:
             InputError: There is none, with the nearest name and all names.
         """
-        if (key := self._names.get(_bare(name))) is None:
+        if (key := self._names.get(bare(name))) is None:
             raise InputError(self._unknown(name))
         return key
 
@@ -65,7 +65,7 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
         return len(self._places)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and _bare(name) in self._names
+        return isinstance(name, str) and bare(name) in self._names
 
     @cached_property
     def _places(self) -> dict[str, EntryPoint]:
@@ -83,7 +83,7 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
 
     @cached_property
     def _names(self) -> dict[str, str]:
-        return {_bare(name): name for name in self._places}
+        return {bare(name): name for name in self._places}
 
     def _import(self, key: str) -> Thing:
         place = self._places[key]
@@ -97,11 +97,11 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
             ) from error
 
     def _unknown(self, name: str) -> str:
-        close = get_close_matches(_bare(name), self._names, n=1)
+        close = get_close_matches(bare(name), self._names, n=1)
         hint = f"did you mean {self._names[close[0]]}? " if close else ""
         return f"{self._kind} {name!r} is unknown; {hint}available: {', '.join(self._places)}"
 
 
-def _bare(name: str) -> str:
+def bare(name: str) -> str:
     """The name without case and punctuation; `+` is spelled out."""
     return re.sub(r"[^a-z0-9]", "", name.lower().replace("+", "plus"))

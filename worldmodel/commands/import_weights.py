@@ -26,7 +26,7 @@ class ImportConfig:
     Attributes:
         file: `.pth`, `.pt`, `.ckpt` or `.safetensors` of the thuml repositories, of MoDeRNN or of
             OpenSTL.
-        architecture: One of `worldmodel models`.
+        architecture: Name of one that `worldmodel models` lists, in any case.
         output: Folder of the checkpoint.
         channels: Channels C of the frames it was trained on; the first of 1 and 3 that fits if not
             given.

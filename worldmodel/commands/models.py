@@ -10,7 +10,7 @@ from worldmodel.commands.options import parse
 from worldmodel.cost import forward_flops, parameter_count, shape_only
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.model import ModelConfig
-from worldmodel.models.architectures import PUBLISHED
+from worldmodel.models.published.sizes import PUBLISHED
 from worldmodel.report.table import Cell, Table
 
 _MEASURED = ("parameters [M]", "forward [GFLOP]", "actions", "stochastic")

@@ -1,9 +1,13 @@
 """Spatiotemporal mode collapse: do the latents still tell the environments apart?
 
-After ModeRNN (Yao et al., 2021), sections IV-A and IV-B. The score is the silhouette coefficient of
-the latents under the environments' labels: around .5 where environments form clusters, 0 where the
-model has collapsed to one mode. Different backgrounds alone can lift it, so report it beside two
-controls: `pixel_features` of the same clips, and `latent_features` of an untrained model.
+The question and the features are those of ModeRNN (Yao et al., TPAMI 2023, sections IV-A and IV-B):
+per clip, the latents averaged over the predicted steps. The score is not the paper's. The paper
+finds clusters with DBSCAN and takes the silhouette coefficient of those. Here it is the silhouette
+coefficient under the environments' labels: it needs labels, but no radius that decides what a
+cluster is, and the two numbers cannot be compared. It is around .5 where environments form
+clusters, 0 where the model has collapsed to one mode. Different backgrounds alone can lift it, so
+report it beside two controls: `pixel_features` of the same clips, and `latent_features` of an
+untrained model.
 """
 
 from __future__ import annotations

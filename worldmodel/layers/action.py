@@ -18,6 +18,41 @@ class ActionFeatures(NamedTuple):
 
 
 @final
+class ActionScale(nn.Module):
+    """From the units of the log to mean zero and deviation one, over the training actions.
+
+    Args:
+        action_dim: Width A of an action.
+
+    Attributes:
+        mean: Subtracted from an action, in the units of the log. Shape (A,); zero at first.
+        std: Divides it after that. Shape (A,); one at first.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, action_dim: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(action_dim))
+        self.register_buffer("std", torch.ones(action_dim))
+
+    def set(self, mean: Tensor, std: Tensor) -> None:
+        """Normalise by these from now on.
+
+        Args:
+            mean: In the units of the log. Shape (A,).
+            std: Likewise; where it is zero, because the action never changes, one is taken.
+        """
+        self.mean.copy_(mean)
+        self.std.copy_(torch.where(std > 0, std, 1.0))
+
+    def forward(self, action: Tensor) -> Tensor:
+        """Actions (B, A), in the units of the log, normalised."""
+        return (action - self.mean) / self.std
+
+
+@final
 class ActionEncoder(nn.Module):
     """The action's way onto the recurrent grid, for one unit action per dimension.
 
@@ -32,53 +67,51 @@ class ActionEncoder(nn.Module):
 
     Attributes:
         features: Channels of the action's maps.
-        mean: Subtracted from an action, in the units of the log. Shape (A,).
-        std: Divides it after that. Shape (A,).
     """
-
-    mean: Tensor
-    std: Tensor
 
     def __init__(self, codec: FrameCodec | None, action_dim: int) -> None:
         super().__init__()
         self.encoder = nn.Identity() if codec is None else codec.action_encoder(action_dim)
         self.features = action_dim if codec is None else codec.action_features(action_dim)
-        self.register_buffer("mean", torch.zeros(action_dim))
-        self.register_buffer("std", torch.ones(action_dim))
         height, width = (1, 1) if codec is None else codec.action_image_size
         self.size = (action_dim, height, width)
 
-    def set_statistics(self, mean: Tensor, std: Tensor) -> None:
-        """Normalise actions by these from now on; both of shape (A,), in the units of the log."""
-        self.mean.copy_(mean)
-        self.std.copy_(std)
-
     def forward(self, action: Tensor) -> ActionFeatures:
-        """Features of actions (B, A), in the units of the log."""
+        """Features of normalised actions (B, A)."""
         action_dim, height, width = self.size
-        planes = torch.eye(action_dim, device=self.mean.device, dtype=self.mean.dtype)
+        planes = torch.eye(action_dim, device=action.device, dtype=action.dtype)
         maps = self.encoder(planes[:, :, None, None].expand(-1, -1, height, width))
-        return ActionFeatures((action - self.mean) / self.std, maps)
+        return ActionFeatures(action, maps)
 
 
 @final
 class ActionModulation(nn.Module):
     """The factor W_a * a + b_a of the action-conditioned PredRNN-V2 (from its code).
 
-    The hidden path of a cell becomes (W_h * h + b_h) . (W_a * a + b_a). The bias starts at one, so
-    that an untrained action path leaves the hidden path as it is.
+    The hidden path of a cell becomes (W_h * h + b_h) . (W_a * a + b_a).
 
     Args:
         inputs: Channels of the action's features.
         outputs: Channels of the hidden path that is modulated.
         kernel: Side of the kernel.
         norm: Applied to the sum, or None.
+        neutral: The bias starts at one, so that an untrained action path leaves the hidden path as
+            it is; otherwise it is drawn, as the weights are.
     """
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, norm: nn.Module | None) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        norm: nn.Module | None,
+        *,
+        neutral: bool = True,
+    ) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
-        nn.init.ones_(self._bias)
+        if neutral:
+            nn.init.ones_(self._bias)
         self.norm = nn.Identity() if norm is None else norm
 
     @property

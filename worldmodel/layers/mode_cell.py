@@ -79,8 +79,9 @@ class SlotFusion(nn.Module):
 class ModeCell(RecurrentLayer):
     """One ModeCell (ModeRNN, equations 2 to 7).
 
-    Its own state is `hidden` and the slot `bus`. An action modulates the hidden state before it
-    enters I = [X, H].
+    Its own state is `hidden` and the slot `bus`. An action modulates the hidden state, after a 3x3
+    convolution of it, before it enters I = [X, H]; or I itself, by a factor that is normalised over
+    (D, h, w), as in the authors' code.
 
     Args:
         inputs: Channels d_x of the input state.
@@ -92,6 +93,7 @@ class ModeCell(RecurrentLayer):
         forget_bias: Added before the sigmoid of the forget gate.
         learned_initial_bus: Start the bus from a learned Gaussian, otherwise from zeros.
         action_features: Channels of the action's features; None for an action-free cell.
+        modulates_input: An action modulates I, otherwise the hidden state.
     """
 
     gated = True
@@ -108,6 +110,7 @@ class ModeCell(RecurrentLayer):
         forget_bias: float,
         learned_initial_bus: bool,
         action_features: int | None,
+        modulates_input: bool,
     ) -> None:
         super().__init__()
         self.own = {"hidden": (hidden, *grid), "bus": (hidden, *grid)}
@@ -117,7 +120,10 @@ class ModeCell(RecurrentLayer):
         both = inputs + hidden
         self.gates = nn.Conv2d(2 * both, 4 * hidden, kernel, padding=kernel // 2)
         self.recall, self.modulation = None, None
-        if action_features is not None:
+        if action_features is not None and modulates_input:
+            norm = nn.LayerNorm([both, *grid])
+            self.modulation = ActionModulation(action_features, both, 3, norm, neutral=False)
+        elif action_features is not None:
             self.recall = nn.Conv2d(hidden, hidden, 3, padding=1)
             self.modulation = ActionModulation(action_features, hidden, 3, None)
         self.bus_mean, self.bus_log_std = None, None
@@ -145,13 +151,17 @@ class ModeCell(RecurrentLayer):
         action: ActionFeatures | None,
     ) -> LayerOutput:
         """See `RecurrentLayer.forward`."""
-        hidden, bus = own["hidden"], own["bus"]
-        if self.recall is not None:
-            hidden = modulated(self.recall(hidden), self.modulation, action)
-        both = torch.cat((x, hidden), dim=1)
+        bus = own["bus"]
+        both = self._joined(x, own["hidden"], action)
         fused = self.fusion(both, None if self.binding is None else self.binding(both, bus))
         g, i, f, o = self.gates(torch.cat((fused, both), dim=1)).chunk(4, dim=1)  # Eqn. 7.
         bus = torch.sigmoid(f + self.forget_bias) * bus + torch.sigmoid(i) * torch.tanh(g)
         gate = torch.sigmoid(o)
         hidden = gate * torch.tanh(bus)
         return LayerOutput(hidden, {"hidden": hidden, "bus": bus}, {}, gate)
+
+    def _joined(self, x: Tensor, hidden: Tensor, action: ActionFeatures | None) -> Tensor:
+        """I = [X, H] under the action. Shape (B, D, h, w)."""
+        if self.recall is None:
+            return modulated(torch.cat((x, hidden), dim=1), self.modulation, action)
+        return torch.cat((x, modulated(self.recall(hidden), self.modulation, action)), dim=1)

@@ -1,62 +1,45 @@
-"""All architectures by class name, for checkpoints and configuration files, and as published."""
+"""All architectures by name, for checkpoints, configuration files and the command line."""
 
 from __future__ import annotations
 
+from worldmodel.errors import InputError
 from worldmodel.model import ModelConfig
-from worldmodel.models.conv_lstm import ConvLSTMConfig
-from worldmodel.models.e3d_lstm import E3DLSTMConfig
-from worldmodel.models.gru_cat import GRUCATConfig
-from worldmodel.models.mim import MIMConfig
-from worldmodel.models.mode_rnn import ModeRNNConfig
-from worldmodel.models.motion_details_rnn import MotionDetailsRNNConfig
-from worldmodel.models.motion_rnn import MotionRNNConfig
-from worldmodel.models.phydnet import PhyDNetConfig
-from worldmodel.models.predrnn import PredRNNConfig
-from worldmodel.models.predrnn_pp import PredRNNPlusPlusConfig
-from worldmodel.models.rims import RIMsConfig
-from worldmodel.models.sa_conv_lstm import SAConvLSTMConfig
-from worldmodel.models.scoff import SCOFFConfig
-from worldmodel.models.simvp import SimVPConfig
-from worldmodel.models.svg import SVGConfig
-from worldmodel.models.traj_gru import TrajGRUConfig
+from worldmodel.registry import Registry
 
-ARCHITECTURES: dict[str, type[ModelConfig]] = {
-    "ConvLSTM": ConvLSTMConfig,
-    "PredRNN": PredRNNConfig,
-    "PredRNNPlusPlus": PredRNNPlusPlusConfig,
-    "MIM": MIMConfig,
-    "E3DLSTM": E3DLSTMConfig,
-    "ModeRNN": ModeRNNConfig,
-    "MotionRNN": MotionRNNConfig,
-    "MotionDetailsRNN": MotionDetailsRNNConfig,
-    "GRUCAT": GRUCATConfig,
-    "RIMs": RIMsConfig,
-    "SCOFF": SCOFFConfig,
-    "TrajGRU": TrajGRUConfig,
-    "SAConvLSTM": SAConvLSTMConfig,
-    "PhyDNet": PhyDNetConfig,
-    "SimVP": SimVPConfig,
-    "SVG": SVGConfig,
-}
+ARCHITECTURES: Registry[type[ModelConfig]] = Registry(
+    "architecture",
+    {
+        "conv-lstm": "worldmodel.models.conv_lstm:ConvLSTMConfig",
+        "predrnn": "worldmodel.models.predrnn:PredRNNConfig",
+        "predrnn-plus-plus": "worldmodel.models.predrnn_plus_plus:PredRNNPlusPlusConfig",
+        "mim": "worldmodel.models.mim:MIMConfig",
+        "e3d-lstm": "worldmodel.models.e3d_lstm:E3DLSTMConfig",
+        "mode-rnn": "worldmodel.models.mode_rnn:ModeRNNConfig",
+        "motion-rnn": "worldmodel.models.motion_rnn:MotionRNNConfig",
+        "motion-details-rnn": "worldmodel.models.motion_details_rnn:MotionDetailsRNNConfig",
+        "gru-cat": "worldmodel.models.gru_cat:GRUCATConfig",
+        "rims": "worldmodel.models.rims:RIMsConfig",
+        "scoff": "worldmodel.models.scoff:SCOFFConfig",
+        "traj-gru": "worldmodel.models.traj_gru:TrajGRUConfig",
+        "sa-conv-lstm": "worldmodel.models.sa_conv_lstm:SAConvLSTMConfig",
+        "phydnet": "worldmodel.models.phydnet:PhyDNetConfig",
+        "simvp": "worldmodel.models.simvp:SimVPConfig",
+        "svg": "worldmodel.models.svg:SVGConfig",
+    },
+)
+"""The options of each; another package adds its own as entry points `worldmodel.architectures`."""
 
-PUBLISHED: dict[str, ModelConfig] = {
-    "ConvLSTM": ConvLSTMConfig(hidden=128),
-    "TrajGRU": TrajGRUConfig(),
-    "PredRNN": PredRNNConfig(hidden=128, memory_decoupling=False),
-    "PredRNN++": PredRNNPlusPlusConfig(hidden=128),
-    "SVG": SVGConfig(),
-    "MIM": MIMConfig(hidden=128),
-    "E3D-LSTM": E3DLSTMConfig(),
-    "SA-ConvLSTM": SAConvLSTMConfig(),
-    "PhyDNet": PhyDNetConfig(),
-    "MotionRNN": MotionRNNConfig(),
-    "SCOFF": SCOFFConfig(),
-    "PredRNN-V2": PredRNNConfig(hidden=128),
-    "MoDeRNN": MotionDetailsRNNConfig(),
-    "SimVP": SimVPConfig(),
-    "GRU+CAT": GRUCATConfig(),
-    "RIMs": RIMsConfig(inputs="embedding", decoder="CAT"),
-    "OC-RIMs": RIMsConfig(),
-    "ModeRNN": ModeRNNConfig(),
-}
-"""The sizes that papers or their code report, for Moving MNIST where they do."""
+
+def architecture_of(config: ModelConfig) -> str:
+    """Name of the architecture that these options build.
+
+    Raises:
+        InputError: It is not registered, so that a checkpoint of it could not be loaded.
+    """
+    for name, kind in ARCHITECTURES.items():
+        if kind is type(config):
+            return name
+    raise InputError(
+        f"{type(config).__name__}: expected an architecture with an entry point "
+        f"`worldmodel.architectures`, got one without; available: {', '.join(ARCHITECTURES)}"
+    )

@@ -24,6 +24,9 @@ from worldmodel.models.stack import RecurrentStack, StackConfig
 Binding = Literal["attention", "graph", "split"]
 """How the slot bus and the input become slots."""
 
+Modulated = Literal["hidden", "input"]
+"""What an action multiplies in a cell."""
+
 _INTERACTIONS: dict[Binding, type[StateInteraction]] = {
     "attention": MultiHeadAttention,
     "graph": SlotGraph,
@@ -65,6 +68,8 @@ class ModeRNNConfig(StackConfig):
         forget_bias: Added before the sigmoid of the forget gate (the paper leaves it open).
         learned_initial_bus: Start the slot buses from a learned Gaussian (the paper), drawn in
             training and at its mean in evaluation; otherwise from zeros (the authors' code).
+        modulated: What an action multiplies: the "hidden" state after a convolution of it, or the
+            "input", I = [X, H], by a normalised factor (the authors' code).
     """
 
     paper: ClassVar[str] = "Yao et al., TPAMI"
@@ -79,10 +84,12 @@ class ModeRNNConfig(StackConfig):
     gated_shortcut: bool = True
     forget_bias: float = 1.0
     learned_initial_bus: bool = True
+    modulated: Modulated = "hidden"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_at_least(1, self, "slots")
+        check_one_of(self, "modulated", Modulated)
         if self.binding is None:
             self._check_without_slots()
         else:
@@ -142,6 +149,7 @@ class ModeRNNConfig(StackConfig):
             forget_bias=self.forget_bias,
             learned_initial_bus=self.learned_initial_bus,
             action_features=action_features,
+            modulates_input=self.modulated == "input",
         )
 
     def _slot_binding(self) -> SlotBinding | None:
@@ -161,7 +169,8 @@ class ModeRNN(RecurrentStack[ModeRNNConfig]):
     Follows the paper's equations where the authors' code differs. The text under equation (1)
     prints the lower layer's state of the previous step as a layer's input; stacking, as in the
     code, takes the lower layer's state of the same step. An action enters every layer through the
-    modulation of the action-conditioned PredRNN-V2, on the hidden state.
+    modulation of the action-conditioned PredRNN-V2, on the hidden state after one more convolution;
+    the paper leaves open where, and the authors' code multiplies [X, H] (`modulated`).
 
     The paper gives its size for RoboNet as 6.4 ("Param (MB)") but no kernel for the gates. Gates of
     1x1, 3x3 and 5x5 make 1.3, 3.4 and 7.6 million parameters: 5.1, 13.5 and 30.3 MB in float32. The

@@ -60,7 +60,7 @@ class PhyDNetConfig(ModelConfig):
 
 
 @final
-class PhyDNet(WorldModel):
+class PhyDNet(WorldModel[PhyDNetConfig]):
     """PhyDNet (Le Guen & Thome, CVPR 2020): a PhyCell and a ConvLSTM share encoder and decoder.
 
     Each branch has an encoder and a decoder of its own between the shared ones, and the decoded
@@ -84,17 +84,16 @@ class PhyDNet(WorldModel):
     def __init__(
         self, frame_shape: tuple[int, int, int], action_dim: int, config: PhyDNetConfig
     ) -> None:
-        super().__init__()
+        super().__init__(frame_shape, action_dim, config)
         channels, height, width = frame_shape
         check_divisible(height, width, 4)
-        self.frame_shape, self.action_dim, self._config = frame_shape, action_dim, config
         self.grid = (height // 4, width // 4)
         features, groups = config.features, config.groups
         self.encoder = _encoder(channels, features, groups)
         self.physical_encoder = _branch(shrinking, features, groups)
         self.residual_encoder = _branch(shrinking, features, groups)
-        self.actions = ActionEncoder(None, action_dim) if action_dim else None
-        action_features = self.actions.features if self.actions else None
+        self.action_encoder = ActionEncoder(None, action_dim) if action_dim else None
+        action_features = self.action_encoder.features if self.action_encoder else None
         self.phy_cell = PhyCell(features, config.kernel, action_features)
         self._widths = [*[config.hidden] * (config.layers - 1), features]
         self.cells = nn.ModuleList(
@@ -105,11 +104,6 @@ class PhyDNet(WorldModel):
         self.residual_decoder = _branch(growing, features, groups)
         self.decoder = _decoder(channels, features, groups)
 
-    @property
-    def config(self) -> PhyDNetConfig:
-        """See `WorldModel.config`."""
-        return self._config
-
     def initial_state(self, batch: int, device: torch.device | str | None = None) -> State:
         """See `WorldModel.initial_state`."""
         shapes = {"physical": (self.config.features, *self.grid)}
@@ -118,10 +112,10 @@ class PhyDNet(WorldModel):
         device = self.device if device is None else device
         return State(zeros(shapes, batch, device, self.dtype), batch_size=[batch])
 
-    def step(self, frame: Tensor, action: Tensor, state: State) -> tuple[Tensor, State]:
-        """See `WorldModel.step`."""
+    def transition(self, frame: Tensor, action: Tensor, state: State) -> tuple[Tensor, State]:
+        """See `WorldModel.transition`."""
         encoded = self.encoder(frame)
-        features = self.actions(action) if self.actions else None
+        features = self.action_encoder(action) if self.action_encoder else None
         new = {
             "physical": self.phy_cell(self.physical_encoder(encoded), state["physical"], features)
         }
@@ -132,16 +126,16 @@ class PhyDNet(WorldModel):
         decoded = self.physical_decoder(new["physical"]) + self.residual_decoder(x)
         return torch.sigmoid(self.decoder(decoded)), State(new, batch_size=state.batch_size)
 
-    def training_step(
+    def training_transition(
         self, frame: Tensor, action: Tensor, state: State, target: Tensor
     ) -> tuple[Tensor, State, dict[str, Tensor]]:
-        """`step` and the term `moments`, see `PhyCell.constraint`.
+        """`transition` and the term `moments`, see `PhyCell.constraint`.
 
         The authors add it once to the squared error summed over T-1 predictions. Here the error is
         their mean, so that theirs is a weight of 1/(T-1) for the term: with training's weight of .1
         the same balance at 10 predictions.
         """
-        return *self.step(frame, action, state), {"moments": self.phy_cell.constraint()}
+        return *self.transition(frame, action, state), {"moments": self.phy_cell.constraint()}
 
     def latent(self, state: State) -> Tensor:
         """The physical state and the top residual one. Shape (B, 2 features, h, w)."""

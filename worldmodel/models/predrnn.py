@@ -25,7 +25,9 @@ both, in ConvLSTMs that have no other memory (PredRNN-M-Only, equation 3)."""
 @final
 @dataclass(frozen=True, kw_only=True)
 class PredRNNConfig(StackConfig):
-    """Options of `PredRNN`; the defaults are PredRNN-V2 as published for Moving MNIST, 4 x 64.
+    """Options of `PredRNN`; the defaults are PredRNN-V2 in layers of 64 channels.
+
+    The one published for Moving MNIST has 4 layers of 128: `hidden=128`.
 
     Attributes:
         layer_norm: Layer normalisation over (C, h, w) after each convolution.

@@ -59,7 +59,7 @@ class SimVPConfig(ModelConfig):
 
 
 @final
-class SimVP(WorldModel):
+class SimVP(WorldModel[SimVPConfig]):
     """SimVP (Gao et al., CVPR 2022): encodings of a window of frames, translated to the next.
 
     The paper translates T frames to the T that follow, and feeds those back for longer horizons.
@@ -85,15 +85,14 @@ class SimVP(WorldModel):
     def __init__(
         self, frame_shape: tuple[int, int, int], action_dim: int, config: SimVPConfig
     ) -> None:
-        super().__init__()
+        super().__init__(frame_shape, action_dim, config)
         channels, height, width = frame_shape
         scale, hidden = 2**config.halvings, config.hidden
         check_divisible(height, width, scale)
-        self.frame_shape, self.action_dim, self._config = frame_shape, action_dim, config
         self.grid = (height // scale, width // scale)
         self.embedding = _block(shrinking(channels, hidden, kernel=3, factor=1))
         self.encoder = _encoder(hidden, config.halvings)
-        self.actions = ActionEncoder(None, action_dim) if action_dim else None
+        self.action_encoder = ActionEncoder(None, action_dim) if action_dim else None
         self.modulation = action_modulation(action_dim or None, hidden)
         self.translator = InceptionUNet(
             config.window * hidden, config.translator_hidden, hidden, config.translator_depth
@@ -104,11 +103,6 @@ class SimVP(WorldModel):
         if config.residual:
             start_small(self.readout)
 
-    @property
-    def config(self) -> SimVPConfig:
-        """See `WorldModel.config`."""
-        return self._config
-
     def initial_state(self, batch: int, device: torch.device | str | None = None) -> State:
         """See `WorldModel.initial_state`."""
         device = self.device if device is None else device
@@ -117,10 +111,10 @@ class SimVP(WorldModel):
         started = torch.zeros((batch, 1), device=device, dtype=torch.bool)
         return State({"window": window, "started": started}, batch_size=[batch])
 
-    def step(self, frame: Tensor, action: Tensor, state: State) -> tuple[Tensor, State]:
-        """See `WorldModel.step`."""
+    def transition(self, frame: Tensor, action: Tensor, state: State) -> tuple[Tensor, State]:
+        """See `WorldModel.transition`."""
         skip = self.embedding(frame)
-        features = self.actions(action) if self.actions else None
+        features = self.action_encoder(action) if self.action_encoder else None
         new = _pushed(state, modulated(self.encoder(skip), self.modulation, features))
         decoded = self.decoder(self._translated(new))
         predicted = self.readout(self.fusion(torch.cat((decoded, skip), dim=1)))

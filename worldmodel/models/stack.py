@@ -82,7 +82,7 @@ class StackConfig(StackParts, ABC):
 Options = TypeVar("Options", bound=StackParts)
 
 
-class RecurrentStack(WorldModel, ABC, Generic[Options]):
+class RecurrentStack(WorldModel[Options], ABC, Generic[Options]):
     """Recurrent layers between a frame encoder and a frame decoder.
 
     The state holds `{name}{l}` for every entry of layer l's own state and the entries of the flow
@@ -98,20 +98,15 @@ class RecurrentStack(WorldModel, ABC, Generic[Options]):
     """
 
     def __init__(self, frame_shape: tuple[int, int, int], action_dim: int, config: Options) -> None:
-        super().__init__()
-        self.frame_shape, self.action_dim, self._config = frame_shape, action_dim, config
+        super().__init__(frame_shape, action_dim, config)
         self.codec = config.codec(frame_shape)
-        self.actions = ActionEncoder(self.codec, action_dim) if action_dim else None
-        cells = config.cells(self.codec, self.actions.features if self.actions else None)
+        encoder = ActionEncoder(self.codec, action_dim) if action_dim else None
+        self.action_encoder = encoder
+        cells = config.cells(self.codec, encoder.features if encoder else None)
         self.cells = nn.ModuleList(cells)
         self.adapter = config.adapter()
         self._own = [tuple(cell.own) for cell in cells]
         self._flow = {name: shape for cell in cells for name, shape in cell.flow.items()}
-
-    @property
-    def config(self) -> Options:
-        """See `WorldModel.config`."""
-        return self._config
 
     def initial_state(self, batch: int, device: torch.device | str | None = None) -> State:
         """See `WorldModel.initial_state`."""
@@ -123,15 +118,15 @@ class RecurrentStack(WorldModel, ABC, Generic[Options]):
             entries.update({f"{name}{layer}": value for name, value in own.items()})
         return State(entries, batch_size=[batch])
 
-    def step(self, frame: Tensor, action: Tensor, state: State) -> tuple[Tensor, State]:
-        """See `WorldModel.step`."""
+    def transition(self, frame: Tensor, action: Tensor, state: State) -> tuple[Tensor, State]:
+        """See `WorldModel.transition`."""
         frame, state, _ = self._step(frame, action, state)
         return frame, state
 
-    def training_step(
+    def training_transition(
         self, frame: Tensor, action: Tensor, state: State, target: Tensor
     ) -> tuple[Tensor, State, dict[str, Tensor]]:
-        """`step` and, with an adapter, the term `decoupling` averaged over the layers."""
+        """`transition` and, with an adapter, the term `decoupling` averaged over the layers."""
         frame, state, outputs = self._step(frame, action, state)
         if self.adapter is None:
             return frame, state, {}
@@ -147,7 +142,7 @@ class RecurrentStack(WorldModel, ABC, Generic[Options]):
         self, frame: Tensor, action: Tensor, state: State
     ) -> tuple[Tensor, State, list[LayerOutput]]:
         x, skips = self.codec.encode(frame)
-        features = self.actions(action) if self.actions else None
+        features = self.action_encoder(action) if self.action_encoder else None
         flow = {name: state[name] for name in self._flow}
         entries: dict[str, Tensor] = {}
         outputs: list[LayerOutput] = []

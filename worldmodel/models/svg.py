@@ -61,7 +61,7 @@ class SVGConfig(ModelConfig):
 
 
 @final
-class SVG(WorldModel):
+class SVG(WorldModel[SVGConfig]):
     """SVG-LP (Denton & Fergus, ICML 2018): an LSTM on frame vectors and a random vector per step.
 
     What the past cannot tell of the next frame is a latent variable z. In training the posterior
@@ -92,22 +92,16 @@ class SVG(WorldModel):
     def __init__(
         self, frame_shape: tuple[int, int, int], action_dim: int, config: SVGConfig
     ) -> None:
-        super().__init__()
-        self.frame_shape, self.action_dim, self._config = frame_shape, action_dim, config
+        super().__init__(frame_shape, action_dim, config)
         features, noise, hidden = config.features, config.noise, config.hidden
         self.encoder = VectorEncoder(frame_shape, features, config.width, config.halvings)
         self.decoder = VectorDecoder(frame_shape, features, config.width, config.halvings)
-        self.actions = ActionEncoder(None, action_dim) if action_dim else None
-        width = self.actions.features if self.actions else None
+        self.action_encoder = ActionEncoder(None, action_dim) if action_dim else None
+        width = self.action_encoder.features if self.action_encoder else None
         self.predictor = LSTMStack(features + noise, hidden, config.predictor_layers, width)
         self.output = nn.Sequential(nn.Linear(hidden, features), nn.Tanh())
         self.prior = GaussianLSTM(features, noise, hidden, config.prior_layers, width)
         self.posterior = GaussianLSTM(features, noise, hidden, config.posterior_layers, width)
-
-    @property
-    def config(self) -> SVGConfig:
-        """See `WorldModel.config`."""
-        return self._config
 
     def initial_state(self, batch: int, device: torch.device | str | None = None) -> State:
         """See `WorldModel.initial_state`."""
@@ -119,27 +113,27 @@ class SVG(WorldModel):
         device = self.device if device is None else device
         return State(zeros(shapes, batch, device, self.dtype), batch_size=[batch])
 
-    def step(self, frame: Tensor, action: Tensor, state: State) -> tuple[Tensor, State]:
-        """See `WorldModel.step`; z is the prior's mean."""
+    def transition(self, frame: Tensor, action: Tensor, state: State) -> tuple[Tensor, State]:
+        """See `WorldModel.transition`; z is the prior's mean."""
         frame, state, _ = self._step(frame, action, state, _mean)
         return frame, state
 
-    def sample(
+    def sampled_transition(
         self, frame: Tensor, action: Tensor, state: State, generator: torch.Generator | None
     ) -> tuple[Tensor, State]:
-        """See `WorldModel.sample`; z is drawn from the prior."""
+        """See `WorldModel.sampled_transition`; z is drawn from the prior."""
         frame, state, _ = self._step(frame, action, state, lambda prior: prior.draw(generator))
         return frame, state
 
-    def training_step(
+    def training_transition(
         self, frame: Tensor, action: Tensor, state: State, target: Tensor
     ) -> tuple[Tensor, State, dict[str, Tensor]]:
         """A prediction with z drawn from the posterior, and the term `kl`.
 
-        In evaluation z is the prior's mean, as in `step`. The term is the divergence of the
+        In evaluation z is the prior's mean, as in `transition`. The term is the divergence of the
         posterior from the prior, in nats and averaged over the batch, times `kl_weight`.
         """
-        features = self.actions(action) if self.actions else None
+        features = self.action_encoder(action) if self.action_encoder else None
         posterior, memory = self.posterior(self.encoder(target)[0], state["posterior"], features)
         choose = (lambda _: posterior.draw(None)) if self.training else _mean
         frame, state, prior = self._step(frame, action, state, choose)
@@ -154,8 +148,8 @@ class SVG(WorldModel):
     def _step(
         self, frame: Tensor, action: Tensor, state: State, choose: Callable[[Gaussian], Tensor]
     ) -> tuple[Tensor, State, Gaussian]:
-        """`step` with the z that `choose` takes given the prior, and the prior."""
-        features = self.actions(action) if self.actions else None
+        """`transition` with the z that `choose` takes given the prior, and the prior."""
+        features = self.action_encoder(action) if self.action_encoder else None
         vector, skips = self.encoder(frame)
         prior, prior_state = self.prior(vector, state["prior"], features)
         top, predictor_state = self.predictor(

@@ -15,7 +15,7 @@ from worldmodel.model import ModelConfig, State, WorldModel
 Options = TypeVar("Options", bound=ModelConfig)
 
 
-class VectorRNN(WorldModel, ABC, Generic[Options]):
+class VectorRNN(WorldModel[Options], ABC, Generic[Options]):
     """A frame encoder, a recurrent cell over K vectors, a frame decoder.
 
     The state holds `hidden`, the K vectors, of shape (B, K, D). They start from standard normal
@@ -43,25 +43,19 @@ class VectorRNN(WorldModel, ABC, Generic[Options]):
         decoder: nn.Module,
         vectors: tuple[int, int],
     ) -> None:
-        super().__init__()
-        self.frame_shape, self.action_dim, self._config = frame_shape, action_dim, config
-        self.actions = ActionEncoder(None, action_dim) if action_dim else None
+        super().__init__(frame_shape, action_dim, config)
+        self.action_encoder = ActionEncoder(None, action_dim) if action_dim else None
         self.encoder, self.cell, self.decoder = encoder, cell, decoder
         self.noise = KeptNoise(*vectors)
-
-    @property
-    def config(self) -> Options:
-        """See `WorldModel.config`."""
-        return self._config
 
     def initial_state(self, batch: int, device: torch.device | str | None = None) -> State:
         """See `WorldModel.initial_state`; in training it is drawn."""
         hidden = self.noise(batch).to(self.device if device is None else device)
         return State({"hidden": hidden}, batch_size=[batch])
 
-    def step(self, frame: Tensor, action: Tensor, state: State) -> tuple[Tensor, State]:
-        """See `WorldModel.step`."""
-        features = self.actions(action) if self.actions else None
+    def transition(self, frame: Tensor, action: Tensor, state: State) -> tuple[Tensor, State]:
+        """See `WorldModel.transition`."""
+        features = self.action_encoder(action) if self.action_encoder else None
         hidden = self.cell(self.encoder(frame), state["hidden"], features)
         return self.decoder(hidden), State({"hidden": hidden}, batch_size=state.batch_size)
 

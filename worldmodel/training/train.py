@@ -15,7 +15,6 @@ from worldmodel.checkpoint import ModelCard, save_checkpoint
 from worldmodel.data.source import EpisodeSource
 from worldmodel.data.statistics import ActionStatistics, action_statistics
 from worldmodel.errors import InputError, check_at_least, check_one_of
-from worldmodel.layers.action import ActionEncoder
 from worldmodel.model import ModelConfig, WorldModel, channels_last
 from worldmodel.models.predrnn import PredRNNConfig
 from worldmodel.training.callbacks import (
@@ -122,7 +121,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
     with quiet_lightning():
         trainer = _fit(config, folder, model, recordings, state)
     if trainer.is_global_zero:
-        card = _card(config, frame_shape, source, statistics)
+        card = _card(config, model, source, statistics)
         save_checkpoint(folder.checkpoint, model, card, getattr(torch, config.stored))
     return folder.checkpoint
 
@@ -186,30 +185,22 @@ def _model(
 ) -> WorldModel:
     torch.manual_seed(config.seed)
     model = config.model.build(frame_shape, len(statistics.names))
-    for module in model.modules():
-        if isinstance(module, ActionEncoder):
-            module.set_statistics(torch.tensor(statistics.mean), _spread(statistics))
+    model.set_action_statistics(torch.tensor(statistics.mean), torch.tensor(statistics.std))
     return channels_last(model)
-
-
-def _spread(statistics: ActionStatistics) -> torch.Tensor:
-    """Standard deviations, 1 where the action never changes."""
-    std = torch.tensor(statistics.std)
-    return torch.where(std > 0, std, 1.0)
 
 
 def _card(
     config: TrainConfig,
-    frame_shape: tuple[int, int, int],
+    model: WorldModel,
     source: EpisodeSource,
     statistics: ActionStatistics,
 ) -> ModelCard:
     camera = config.data.camera
     return ModelCard(
-        frame_shape=frame_shape,
+        frame_shape=model.frame_shape,
         action_names=statistics.names,
         action_mean=statistics.mean,
-        action_std=tuple(_spread(statistics).tolist()),
+        action_std=() if model.actions is None else tuple(model.actions.std.tolist()),
         domains=source.domains,
         context=config.data.context,
         length=config.data.window.length,

@@ -19,8 +19,8 @@ _PREFIXES = {
     "conv_last.": "codec.output.",
     "conv_input": "codec.input",
     "deconv_output": "codec.output",
-    "action_conv_input1.": "actions.encoder.0.",
-    "action_conv_input2.": "actions.encoder.1.",
+    "action_conv_input1.": "action_encoder.encoder.0.",
+    "action_conv_input2.": "action_encoder.encoder.1.",
 }
 
 

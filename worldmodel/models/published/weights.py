@@ -10,14 +10,15 @@ from typing import Any
 
 from worldmodel.errors import InputError
 from worldmodel.model import ModelConfig, WorldModel
-from worldmodel.models.architectures import PUBLISHED
+from worldmodel.models.architectures import architecture_of
 from worldmodel.models.published.conv_lstm import CONV_LSTM
 from worldmodel.models.published.e3d_lstm import E3D_LSTM
 from worldmodel.models.published.mim import MIM
 from worldmodel.models.published.motion_details_rnn import MOTION_DETAILS_RNN
 from worldmodel.models.published.motion_rnn import MOTION_RNN
 from worldmodel.models.published.predrnn import PREDRNN
-from worldmodel.models.published.predrnn_pp import PREDRNN_PP
+from worldmodel.models.published.predrnn_plus_plus import PREDRNN_PLUS_PLUS
+from worldmodel.models.published.sizes import PUBLISHED
 from worldmodel.models.published.state_dict import read_state_dict
 from worldmodel.models.published.translation import (
     UNKNOWN_SIZE,
@@ -27,15 +28,16 @@ from worldmodel.models.published.translation import (
     frame_shape_of,
     load_published,
 )
+from worldmodel.registry import bare
 
 TRANSLATIONS: dict[str, Translation] = {
-    "MIM": MIM,
-    "MotionDetailsRNN": MOTION_DETAILS_RNN,
-    "MotionRNN": MOTION_RNN,
-    "PredRNNPlusPlus": PREDRNN_PP,
-    "E3DLSTM": E3D_LSTM,
-    "PredRNN": PREDRNN,
-    "ConvLSTM": CONV_LSTM,
+    "mim": MIM,
+    "motion-details-rnn": MOTION_DETAILS_RNN,
+    "motion-rnn": MOTION_RNN,
+    "predrnn-plus-plus": PREDRNN_PLUS_PLUS,
+    "e3d-lstm": E3D_LSTM,
+    "predrnn": PREDRNN,
+    "conv-lstm": CONV_LSTM,
 }
 """By architecture; no weights bear the mark of one that stands before their own."""
 
@@ -58,7 +60,7 @@ def import_weights(
 
     Args:
         path: `.pth`, `.pt`, `.ckpt` or `.safetensors`.
-        architecture: A key of `TRANSLATIONS`, or a name that `worldmodel models` lists.
+        architecture: Name of it, or of a form of it that `worldmodel models` lists, in any case.
         size: What is known of the frames the weights were trained on; the weights tell the rest.
         options: Options that leave no trace in the weights, such as the legacy forward of OpenSTL
             v0.3; all others are inferred.
@@ -67,7 +69,7 @@ def import_weights(
         InputError: The file cannot be read, holds another architecture, or weights are missing,
             superfluous or mis-shaped; each is named.
     """
-    architecture = _class_name(architecture)
+    architecture = _translated(architecture)
     weights = read_state_dict(path)
     found = recognised(weights)
     if found not in (None, architecture):
@@ -78,17 +80,14 @@ def import_weights(
     return load_published(translation, config, frame_shape, weights)
 
 
-def _class_name(architecture: str) -> str:
-    listed = {
-        name: type(config).__name__.removesuffix("Config") for name, config in PUBLISHED.items()
-    }
-    names = {name: name for name in TRANSLATIONS}
-    names |= {name: kind for name, kind in listed.items() if kind in TRANSLATIONS}
-    if architecture not in names:
-        raise InputError(
-            f"architecture {architecture!r} is unknown; available: {', '.join(sorted(names))}"
-        )
-    return names[architecture]
+def _translated(name: str) -> str:
+    """The architecture of that name, or of a published form of it, among `TRANSLATIONS`."""
+    forms = {form: architecture_of(config) for form, config in PUBLISHED.items()}
+    known = {form: kind for form, kind in forms.items() if kind in TRANSLATIONS}
+    for form, kind in known.items():
+        if bare(form) == bare(name):
+            return kind
+    raise InputError(f"architecture {name!r} is unknown; available: {', '.join(known)}")
 
 
 def with_options(config: ModelConfig, options: Mapping[str, Any]) -> ModelConfig:

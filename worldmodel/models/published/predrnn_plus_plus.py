@@ -6,7 +6,7 @@ import re
 
 from torch import Tensor
 
-from worldmodel.models.predrnn_pp import PredRNNPlusPlusConfig
+from worldmodel.models.predrnn_plus_plus import PredRNNPlusPlusConfig
 from worldmodel.models.published.predrnn import stack_name
 from worldmodel.models.published.translation import (
     Translation,
@@ -42,7 +42,7 @@ def _with_highway(name: str) -> str:
     return above.replace("gradient_highway.", "cell_list.1.")
 
 
-PREDRNN_PP = Translation(
+PREDRNN_PLUS_PLUS = Translation(
     mark="gradient_highway.",
     reader=_READER,
     positions="cell_list.0.conv_x.1.weight",
