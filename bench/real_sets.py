@@ -60,16 +60,8 @@ def run(name: str, config: str, data: Path, folder: Path) -> None:
         else:
             worldmodel("train", f"--config={config}", *given, f"--output={folder}", "--threads=1")
     if not (folder / "scores" / "evaluation.json").exists():
-        trained = [f"--checkpoint={folder / 'checkpoint'}", f"--split={folder / 'split.json'}"]
         shared = [f"--hop={hop}"] if hop else []
-        worldmodel(
-            "evaluate",
-            "--config=robonet-evaluation",
-            *given,
-            *trained,
-            *shared,
-            f"--output={folder / 'scores'}",
-        )
+        worldmodel("evaluate", str(folder), *shared, f"--output={folder / 'scores'}")
 
 
 def worldmodel(*arguments: str) -> None:

@@ -20,7 +20,6 @@ from worldmodel.checkpoint import CONFIG, WEIGHTS, ModelCard, save_checkpoint
 from worldmodel.cli import COMMANDS, main
 from worldmodel.commands.data import COMMANDS as DATA_COMMANDS
 from worldmodel.commands.demo import DemoConfig
-from worldmodel.commands.evaluate import EvaluateConfig
 from worldmodel.commands.options import CONFIGS, parse
 from worldmodel.commands.plan import PlanConfig
 from worldmodel.data.formats.robonet_writer import write_episode
@@ -189,7 +188,6 @@ SHIPPED = {
     "logs": (CollectConfig, ["--output=x"]),
     "rnn": (TrainConfig, ["--data.path=x", "--output=x"]),
     "predrnn": (TrainConfig, ["--data.path=x", "--output=x"]),
-    "evaluation": (EvaluateConfig, ["--data.path=x", "--output=x"]),
     "reach": (PlanConfig, ["--output=x"]),
     "push": (PlanConfig, ["--output=x"]),
 }
@@ -277,7 +275,7 @@ def test_a_wrong_option(
     whole = {
         "collect": ["collect", f"--output={output}"],
         "train": train(tmp_path, output),
-        "evaluate": evaluate(tmp_path, output, "--pretrained=none"),
+        "evaluate": evaluate(tmp_path, output, "--model=predrnn-v2-tabletop"),
         "plan": plan(output, "--pretrained=none"),
         "demo": ["demo", f"--output={output}"],
         "models": ["models"],
@@ -351,7 +349,7 @@ def test_a_video_that_decodes_short(refused: Refused, logs: Path, checkpoint: Pa
             recording["env/cam0_video/frames"] = np.frombuffer(video, np.uint8)
             recording["env/cam0_video/frames"].attrs.update(attributes)
     refused(
-        evaluate(logs, logs / "new", f"--checkpoint={checkpoint}"),
+        evaluate(logs, logs / "new", f"--model={checkpoint}"),
         "recording0.hdf5 to recording5.hdf5",
         f"declares {FRAMES} frames and holds {FRAMES - 2}",
     )
@@ -386,7 +384,7 @@ def test_actions_that_the_checkpoint_does_not_know(
     checkpoint = write_checkpoint(tmp_path / "other", ("dx", "dz", "gripper"))
     given = f"--checkpoint={checkpoint}"
     sentence = "trained with dx, dz, gripper, here they are dx, dy"
-    refused(evaluate(logs, tmp_path / "new", given), sentence)
+    refused(evaluate(logs, tmp_path / "new", f"--model={checkpoint}"), sentence)
     refused(plan(tmp_path / "new", given), sentence)
 
 
@@ -403,10 +401,14 @@ def test_actions_that_the_checkpoint_does_not_know(
     ],
 )
 def test_no_such_checkpoint(
-    refused: Refused, logs: Path, tmp_path: Path, options: list[str], words: list[str]
+    refused: Refused, tmp_path: Path, options: list[str], words: list[str]
 ) -> None:
-    refused(evaluate(logs, tmp_path / "new", *options), *words)
     refused(plan(tmp_path / "new", *options), *words)
+
+
+def test_no_such_model_to_evaluate(refused: Refused, logs: Path, tmp_path: Path) -> None:
+    words = ["nowhere: expected the folder of a checkpoint", "available: mode-rnn-tabletop"]
+    refused(evaluate(logs, tmp_path / "new", "--model=nowhere"), *words)
 
 
 @pytest.mark.parametrize("name", [WEIGHTS, CONFIG])
@@ -463,7 +465,7 @@ def test_a_file_is_no_output_folder(
     arguments = {
         "collect": ["collect", f"--output={file / 'below'}"],
         "train": train(logs, file),
-        "evaluate": evaluate(logs, file, f"--checkpoint={checkpoint}"),
+        "evaluate": evaluate(logs, file, f"--model={checkpoint}"),
         "plan": plan(file, f"--checkpoint={checkpoint}"),
         "demo": ["demo", f"--output={file}"],
         "import": ["import", "weights.pth", "--architecture=PredRNN", f"--output={file}"],
@@ -493,7 +495,7 @@ def test_an_earlier_evaluation_is_kept(
     refused: Refused, logs: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "evaluation.json").write_text("{}")
-    arguments = evaluate(logs, tmp_path, f"--checkpoint={checkpoint}")
+    arguments = evaluate(logs, tmp_path, f"--model={checkpoint}")
     refused(arguments, f"{tmp_path} holds an earlier evaluation")
 
 
@@ -562,11 +564,10 @@ def test_every_command_writes_what_it_says(
     steps = ["--data.context=1", "--steps=2", "--validate_every=1", "--accelerator=cpu"]
     assert main(train(logs, run, *steps)) == 0
     assert f"checkpoint: {run / 'checkpoint'}" in capsys.readouterr().out
-    given = f"--checkpoint={run / 'checkpoint'}"
-
-    scored = tmp_path / "scored"
-    assert main(evaluate(logs, scored, given, f"--split={run / 'split.json'}", "--strips=1")) == 0
+    scored = run / "evaluation"
+    assert main(["evaluate", str(run), "--strips=1"]) == 0
     out = capsys.readouterr().out
+    assert out.startswith(f"taken from {run}: data.path {logs}, data.camera 0, data.context 1, ")
     assert "| copy last frame |" in out
     assert f"written to {scored}" in out
     metrics = ["mse_sum.png", "psnr_float.png", "ssim_gaussian.png"]
@@ -574,6 +575,7 @@ def test_every_command_writes_what_it_says(
     assert names == ["evaluate.yaml", "evaluation.json", *metrics, "strip-0.png"]
 
     played = tmp_path / "played"
+    given = f"--checkpoint={run / 'checkpoint'}"
     assert main(plan(played, given, "--benchmark.task=reach")) == 0
     out = capsys.readouterr().out
     contestants = ("model", "null", "oracle", "random")

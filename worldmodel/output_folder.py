@@ -11,7 +11,7 @@ from typing import Any, Self, final
 import yaml
 
 from worldmodel.errors import InputError
-from worldmodel.settings import as_yaml, differences
+from worldmodel.settings import as_yaml, differences, dotted, plain
 from worldmodel.whole_file import whole_file
 
 _SHOWN = 3
@@ -63,11 +63,11 @@ class OutputFolder:
         root = Path(root)
         path = root / (note or f"{work}.yaml")
         check_writable(root)
-        ours = yaml.safe_load(as_yaml(settings))
+        ours = plain(settings)
         if not path.is_file():
             check_empty(root, f"which is not from `worldmodel {work}`")
             return cls(root, path, ours, begun=False)
-        if differing := differences(read_note(path), ours, free):
+        if differing := differences(dotted(read_note(path)), dotted(ours), free):
             raise InputError(
                 f"output: {root} was begun with other settings: {'; '.join(differing)}; "
                 "give the same settings to go on there, or choose another folder"

@@ -43,12 +43,20 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
             InputError: There is none, with the nearest name and all names; or the package that
                 registers it cannot be imported.
         """
-        key = self._names.get(bare(name))
-        if key is None:
-            raise InputError(self._unknown(name))
+        key = self.name(name)
         if key not in self._loaded:
             self._loaded[key] = self._import(key)
         return self._loaded[key]
+
+    def name(self, name: str) -> str:
+        """That name as it was registered.
+
+        Raises:
+            InputError: There is none, with the nearest name and all names.
+        """
+        if (key := self._names.get(bare(name))) is None:
+            raise InputError(self._unknown(name))
+        return key
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)

@@ -27,21 +27,30 @@ def described(config: Any) -> dict[str, Any]:
     return options
 
 
-def as_yaml(settings: Any) -> str:
-    """A dataclass or a mapping as YAML, as `--config` takes it; tuples become lists."""
+def plain(settings: Any) -> dict[str, Any]:
+    """A dataclass or a mapping as YAML holds it: tuples are lists, paths are text."""
     options = settings if isinstance(settings, Mapping) else described(settings)
-    return yaml.safe_dump(_plain(options), sort_keys=False)
+    return _plain(options)
+
+
+def as_yaml(settings: Any) -> str:
+    """A dataclass or a mapping as YAML, as `--config` takes it."""
+    return yaml.safe_dump(plain(settings), sort_keys=False)
+
+
+def dotted(settings: Any) -> dict[str, Any]:
+    """Values under their dotted names, as the command line takes them."""
+    return dict(_flat(plain(settings)))
 
 
 def differences(
     then: Mapping[str, Any], now: Mapping[str, Any], free: Collection[str] = ()
 ) -> list[str]:
-    """Every option that differs, under its dotted name, with both values; `free` ones may."""
-    old, new = dict(_flat(then)), dict(_flat(now))
+    """Every option that differs, by dotted name, with both values; `free` ones may."""
     return [
-        f"{name} was {old.get(name)} and is {new.get(name)}"
-        for name in sorted({*old, *new}.difference(free))
-        if old.get(name) != new.get(name)
+        f"{name} was {then.get(name)} and is {now.get(name)}"
+        for name in sorted({*then, *now}.difference(free))
+        if then.get(name) != now.get(name)
     ]
 
 
@@ -54,7 +63,6 @@ def _plain(value: Any) -> Any:
 
 
 def _flat(options: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted names, as the command line takes them, and values."""
     for name, value in options.items():
         if isinstance(value, Mapping):
             yield from _flat(value, prefix if name == "init_args" else f"{prefix}{name}.")

@@ -174,9 +174,9 @@ def _trained(name: str, demo: DemoConfig, logs: Path, output: Path, size: _Size)
     _say(f"evaluating {name}")
     evaluation = evaluate_to_folder(
         EvaluateConfig(
+            model=str(folder),
             data=config.data,
             output=str(folder / "evaluation"),
-            checkpoint=str(run.checkpoint),
             split=str(run.split),
             strips=2,
         )

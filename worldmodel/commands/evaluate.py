@@ -11,12 +11,13 @@ from typing import final
 import torch
 
 from worldmodel.clip import Clip
-from worldmodel.commands.options import parse
-from worldmodel.commands.trained import load
+from worldmodel.commands.options import parse, taken, with_leading
+from worldmodel.commands.trained import Trained
 from worldmodel.data.splits import load_split
 from worldmodel.data.view import Part
 from worldmodel.errors import InputError, check_at_least
-from worldmodel.evaluation import Evaluation, evaluate
+from worldmodel.evaluation import STANDARD, Evaluation, evaluate
+from worldmodel.metrics.pixel import METRICS
 from worldmodel.model import WorldModel
 from worldmodel.output_folder import OutputFolder
 from worldmodel.report.picture import write_png
@@ -29,7 +30,7 @@ from worldmodel.training.recordings import DataConfig, held_out, open_data, spli
 RECORD = "evaluation.json"
 """File of the scores in the output folder."""
 
-FREE = ("data.cache", "data.disk_cache", "data.path", "data.workers", "output")
+FREE = ("data.path", "data.workers", "data.cache", "data.disk_cache", "output")
 """Options that may change when an evaluation that was stopped is begun again."""
 
 
@@ -39,29 +40,39 @@ class EvaluateConfig:
     """Scores of a trained model on recordings it was not trained on.
 
     Attributes:
-        data: Recordings and clips, as in training.
-        output: Folder of `evaluation.json`, error curves and strips of predictions.
-        checkpoint: Folder of a checkpoint; or give `pretrained`.
-        pretrained: Name of a checkpoint that ships with the package.
-        split: The training run's `split.json`; without it the split is made anew by the same rule.
+        model: Folder of a training run, which knows its recordings and their parts; or folder of a
+            checkpoint, or name of one that ships with the package.
+        data: Recordings and clips; of a training run as they were in training, where the context
+            and the length of the clips may be others.
+        output: Folder of `evaluation.json`, error curves and strips of predictions; of a training
+            run its `evaluation` if left out.
+        split: A training run's `split.json`; without it the split is made anew by the same rule.
         part: Which part of the recordings to score.
         hop: Recorded frames between the starts of neighbouring clips; if left out, so many that
             clips share no frame.
+        metrics: What to measure in each predicted frame.
         strips: Pictures of predictions to draw.
+
+    Raises:
+        InputError: A number is too small, or a metric unknown.
     """
 
+    model: str
     data: DataConfig
     output: str
-    checkpoint: str | None = None
-    pretrained: str | None = None
     split: str | None = None
     part: Part = "test"
     hop: int | None = None
+    metrics: tuple[str, ...] = tuple(STANDARD)
     strips: int = 4
 
     def __post_init__(self) -> None:
         check_at_least(0, self, "strips")
         check_at_least(1, self, *(["hop"] if self.hop is not None else []))
+        if not self.metrics:
+            raise InputError(f"metrics: expected at least one of {', '.join(METRICS)}, got none")
+        for name in self.metrics:
+            METRICS.name(name)
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -70,40 +81,45 @@ def run(arguments: Sequence[str]) -> None:
     Raises:
         InputError: The output folder holds an earlier evaluation.
     """
-    config = parse(EvaluateConfig, "evaluate", arguments)
+    arguments = with_leading(arguments, "model")
+    name, _ = taken("model", arguments)
+    trained = Trained.find(name) if name else None
+    config = parse(EvaluateConfig, "evaluate", arguments, trained.known if trained else None)
     if Path(config.output, RECORD).exists():
         raise InputError(
             f"output: {config.output} holds an earlier evaluation; choose another folder"
         )
-    evaluate_to_folder(config)
+    evaluate_to_folder(config, trained)
 
 
-def evaluate_to_folder(config: EvaluateConfig) -> Evaluation:
+def evaluate_to_folder(config: EvaluateConfig, trained: Trained | None = None) -> Evaluation:
     """Scores of a trained model, printed and written with pictures to the output folder.
 
+    Args:
+        config: What to score, and on what.
+        trained: The model that `config` names, if it was read already.
+
     Raises:
-        InputError: Checkpoint, recordings or split are missing, damaged or do not fit, or the
-            folder cannot be written.
+        InputError: Model, recordings or split are missing, damaged or do not fit, an option
+            contradicts the model's training, or the folder cannot be written.
     """
-    data, output = config.data, Path(config.output)
+    trained = trained or Trained.find(config.model)
+    trained.check(config)
+    data, output, model = config.data, Path(config.output), trained.checkpoint.model
     folder = OutputFolder.checked(output, "evaluate", config, FREE)
-    checkpoint = load(config.checkpoint, config.pretrained)
     check_context(data.context, data.window.length)
     source = open_data(data)
-    checkpoint.check_actions(source.action_names)
-    if data.window.stride != checkpoint.card.stride:
-        raise InputError(
-            f"data.window.stride: this checkpoint was trained with {checkpoint.card.stride}, "
-            f"got {data.window.stride}"
-        )
+    trained.checkpoint.check_actions(source.action_names)
     split = load_split(config.split) if config.split else split_data(source, data)
     clips = held_out(source, split, config.part, data, hop=config.hop, workers=data.workers)
-    evaluation = evaluate(checkpoint.model, clips, data.context)
+    print(trained.taken(config))
+    metrics = {METRICS.name(name): METRICS[name] for name in config.metrics}
+    evaluation = evaluate(model, clips, data.context, metrics)
     folder.begin()
     evaluation.save(output / RECORD)
     print(Table.of(evaluation.records()).markdown())
     _draw_curves(evaluation, output)
-    _draw_strips(checkpoint.model, clips, data.context, config.strips, output)
+    _draw_strips(model, clips, data.context, config.strips, output)
     print(f"written to {output}")
     return evaluation
 

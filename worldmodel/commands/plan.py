@@ -9,9 +9,8 @@ from typing import final
 
 import torch
 
-from worldmodel.checkpoint import Checkpoint
+from worldmodel.checkpoint import Checkpoint, load
 from worldmodel.commands.options import parse
-from worldmodel.commands.trained import load
 from worldmodel.envs.benchmark import BenchmarkConfig, benchmark
 from worldmodel.envs.scores import Benchmark
 from worldmodel.envs.tabletop import ACTION_NAMES
@@ -46,7 +45,9 @@ def run(arguments: Sequence[str]) -> None:
     check_writable(Path(config.output))
     if config.threads:
         torch.set_num_threads(config.threads)
-    checkpoint = load(config.checkpoint, config.pretrained)
+    if (config.checkpoint is None) == (config.pretrained is None):
+        raise InputError("expected either --checkpoint FOLDER or --pretrained NAME")
+    checkpoint = load(config.checkpoint or str(config.pretrained))
     played = plan(checkpoint, config.benchmark, Path(config.output))
     print(Table.of(played.rows()).markdown())
     print(f"written to {config.output}")

@@ -7,8 +7,7 @@ only within one of the functions below. All take two floating-point tensors of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 
 import torch
 from pytorch_msssim import ssim
@@ -16,6 +15,7 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from worldmodel.errors import InputError
+from worldmodel.registry import Registry
 
 Metric = Callable[[Tensor, Tensor], Tensor]
 """`metric(prediction, truth)`: two tensors (..., C, H, W) in, one value per frame (...) out."""
@@ -84,16 +84,20 @@ def ssim_predrnn(prediction: Tensor, truth: Tensor) -> Tensor:
     return prediction.new_tensor(values).reshape(prediction.shape[:-3])
 
 
-METRICS: Mapping[str, Metric] = MappingProxyType(
+METRICS: Registry[Metric] = Registry(
+    "metric",
     {
-        "mse_sum": mse_sum,
-        "mae_sum": mae_sum,
-        "mse_mean": mse_mean,
-        "psnr_float": psnr_float,
-        "psnr_predrnn": psnr_predrnn,
-        "ssim_gaussian": ssim_gaussian,
-        "ssim_predrnn": ssim_predrnn,
-    }
+        name: f"worldmodel.metrics.pixel:{name}"
+        for name in (
+            "mse_sum",
+            "mae_sum",
+            "mse_mean",
+            "psnr_float",
+            "psnr_predrnn",
+            "ssim_gaussian",
+            "ssim_predrnn",
+        )
+    },
 )
 """Every metric by its name."""
 

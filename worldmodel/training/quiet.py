@@ -11,6 +11,7 @@ _LOGGERS = ("lightning.pytorch", "lightning.fabric")
 _WARNINGS = (
     r".*isinstance\(treespec, LeafSpec\)",
     r"Checkpoint directory .* exists and is not empty",
+    r"The dirpath has changed from .*",
 )
 
 
