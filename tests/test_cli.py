@@ -20,7 +20,8 @@ from worldmodel.checkpoint import CONFIG, WEIGHTS, ModelCard, save_checkpoint
 from worldmodel.cli import COMMANDS, main
 from worldmodel.commands.data import COMMANDS as DATA_COMMANDS
 from worldmodel.commands.demo import DemoConfig
-from worldmodel.commands.options import CONFIGS, parse
+from worldmodel.commands.normal_form import CONFIGS
+from worldmodel.commands.options import parse
 from worldmodel.commands.plan import PlanConfig
 from worldmodel.data.formats.robonet_writer import write_episode
 from worldmodel.data.video import encode_mp4
@@ -235,12 +236,18 @@ def test_an_unknown_command(refused: Refused) -> None:
         ("train", "--precision=half", ["precision: expected one of ['32-true', ", ", got half"]),
         ("demo", "--quick=maybe", ["quick: expected bool, got maybe"]),
         ("train", "--resume=nowhere", ["resume: nowhere holds no saved state", "is missing"]),
-        ("train", "--data.generator=MovingMNST", ["expected MovingMNIST or", ", got MovingMNST"]),
-        ("train", "--model=Nonsense", ["expected ConvLSTMConfig or", ", got Nonsense"]),
+        (
+            "train",
+            "--data.generator=MovingMNST",
+            ["'MovingMNST' is unknown; did you mean moving-mnist?"],
+        ),
+        ("train", "--model=Nonsense", ["model 'Nonsense' is unknown; available: conv-lstm, "]),
+        ("train", "--model=predrn-v2", ["did you mean predrnn-v2?"]),
+        ("train", "--curriculum=kht", ["curriculum 'kht' is unknown; did you mean kth?"]),
         (
             "train",
             "--model={class_path: MotionRNNConfig, init_args: {backbone: SVGConfig}}",
-            ["backbone: expected ConvLSTMConfig or", ", got SVGConfig"],
+            ["model.backbone 'SVGConfig' is unknown; available: conv-lstm, "],
         ),
         ("train", "--data.context=99", ["context: expected 1 to 4 frames", "got 99"]),
         ("train", "extra", ["unrecognized", "extra"]),
@@ -303,7 +310,10 @@ def test_planning_needs_a_model(refused: Refused) -> None:
         ("stepz: 3\n", ["'stepz'", "did you mean steps?"]),
         ("data:\n  contxt: 3\n", ["contxt", "did you mean data.context?"]),
         ("steps: many\n", ["steps: expected int, got many"]),
-        ("model:\n  class_path: Nonsense\n", ["Nonsense"]),
+        ("model:\n  class_path: Nonsense\n", ["model 'Nonsense' is unknown"]),
+        ("model: Nonsense\n", ["model 'Nonsense' is unknown"]),
+        ("model:\n  name: mode-rn\n", ["did you mean mode-rnn?"]),
+        ("model:\n  name: mode-rnn\n  hiden: 3\n", ["did you mean model.hidden?"]),
         ("- 1\n", ["config"]),
     ],
 )

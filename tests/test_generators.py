@@ -56,7 +56,7 @@ def bar(tmp_path: Path) -> str:
     return write_idx(tmp_path / "bar", picture)
 
 
-@pytest.mark.parametrize("kind", GENERATORS)
+@pytest.mark.parametrize("kind", GENERATORS.values())
 def test_clips_are_as_declared(kind: type[Generator]) -> None:
     generator = kind(length=6, height=40, width=52)
     for index in range(3):
@@ -69,7 +69,7 @@ def test_clips_are_as_declared(kind: type[Generator]) -> None:
             assert masks.dtype == bool
 
 
-@pytest.mark.parametrize("kind", GENERATORS)
+@pytest.mark.parametrize("kind", GENERATORS.values())
 def test_defaults_are_as_published(kind: type[Generator]) -> None:
     clips = {MovingMNIST: 10_000, MixedMovingMNIST: 30_000, VMNIST: 100_000, MovingSprites: 12_800}
     generator = kind()
@@ -77,7 +77,7 @@ def test_defaults_are_as_published(kind: type[Generator]) -> None:
     assert generator.clips == clips[kind]
 
 
-@pytest.mark.parametrize("kind", GENERATORS)
+@pytest.mark.parametrize("kind", GENERATORS.values())
 def test_a_clip_depends_on_its_number_seed_and_part_alone(kind: type[Generator]) -> None:
     frames = [kind().clip(index).frames for index in range(4)]
     assert np.array_equal(kind().clip(3).frames, frames[3])
@@ -88,7 +88,7 @@ def test_a_clip_depends_on_its_number_seed_and_part_alone(kind: type[Generator])
 
 @pytest.mark.slow
 def test_another_process_makes_the_same_clips() -> None:
-    generators = [kind() for kind in GENERATORS]
+    generators = [kind() for kind in GENERATORS.values()]
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         for generator, far in zip(generators, pool.map(seventh, generators), strict=True):
             assert np.array_equal(generator.clip(7).frames, far.frames)

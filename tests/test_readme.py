@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from worldmodel.cli import COMMANDS
-from worldmodel.commands.options import CONFIGS
+from worldmodel.commands.normal_form import CONFIGS
 from worldmodel.envs.tasks import SUCCESS
 
 ROOT = Path(__file__).parent.parent

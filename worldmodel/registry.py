@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cached_property
 from importlib import import_module
@@ -54,9 +54,7 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
         Raises:
             InputError: There is none, with the nearest name and all names.
         """
-        if (key := self._names.get(bare(name))) is None:
-            raise InputError(self._unknown(name))
-        return key
+        return find_name(self._kind, name, self._places)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)
@@ -65,7 +63,7 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
         return len(self._places)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and bare(name) in self._names
+        return isinstance(name, str) and bare(name) in map(bare, self._places)
 
     @cached_property
     def _places(self) -> dict[str, EntryPoint]:
@@ -81,10 +79,6 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
             places[point.name] = point
         return places
 
-    @cached_property
-    def _names(self) -> dict[str, str]:
-        return {bare(name): name for name in self._places}
-
     def _import(self, key: str) -> Thing:
         place = self._places[key]
         if key in self._ours:
@@ -96,10 +90,19 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
                 f"{self._kind} {key!r}: {place.value} cannot be imported ({error})"
             ) from error
 
-    def _unknown(self, name: str) -> str:
-        close = get_close_matches(bare(name), self._names, n=1)
-        hint = f"did you mean {self._names[close[0]]}? " if close else ""
-        return f"{self._kind} {name!r} is unknown; {hint}available: {', '.join(self._places)}"
+
+def find_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """The known name that is meant, whatever the case and punctuation.
+
+    Raises:
+        InputError: There is none, with the nearest name and all names.
+    """
+    names = {bare(other): other for other in known}
+    if (found := names.get(bare(name))) is not None:
+        return found
+    close = get_close_matches(bare(name), names, n=1)
+    hint = f"did you mean {names[close[0]]}? " if close else ""
+    raise InputError(f"{kind} {name!r} is unknown; {hint}available: {', '.join(names.values())}")
 
 
 def bare(name: str) -> str:

@@ -4,38 +4,19 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentError
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from difflib import get_close_matches
-from pathlib import Path
-from types import NoneType
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar
 
 from jsonargparse import ArgumentParser, set_parsing_settings
 
-from worldmodel.data.generators import GENERATORS, Generator
+from worldmodel.commands.choices import CHOICES
+from worldmodel.commands.normal_form import normal_form, options_of
 from worldmodel.errors import InputError
-from worldmodel.model import ModelConfig
-from worldmodel.models.architectures import ARCHITECTURES
-from worldmodel.models.stack import StackConfig
 from worldmodel.settings import as_yaml
-from worldmodel.training.curriculum import (
-    Curriculum,
-    ReverseScheduledSampling,
-    ScheduledSampling,
-)
 
-CONFIGS = Path(__file__).parent.parent / "configs"
-"""Folder of the configurations that ship with the package."""
-
-_CHOICES: dict[type, tuple[type, ...]] = {
-    ModelConfig: tuple(ARCHITECTURES.values()),
-    StackConfig: tuple(kind for kind in ARCHITECTURES.values() if issubclass(kind, StackConfig)),
-    Curriculum: (ScheduledSampling, ReverseScheduledSampling),
-    Generator: GENERATORS,
-}
 _UNKNOWN = re.compile(r"(?:[Oo]ption '|unrecognized arguments: --|Key ')([\w.]+)")
-_UNKNOWN_CLASS = re.compile(r"(\w+): expected dot import path string: ")
 _WORDING = (
     (re.compile(r'Parser key "([\w.]+)": '), r"\1: "),
     (re.compile(r"Problem with given class_path '(?:\w+\.)*(\w+)': "), r"\1: "),
@@ -49,7 +30,7 @@ _WORDING = (
 
 Config = TypeVar("Config")
 
-set_parsing_settings(subclasses_enabled=[*_CHOICES])
+set_parsing_settings(subclasses_enabled=[*CHOICES])
 
 
 def parse(
@@ -61,7 +42,9 @@ def parse(
 ) -> Config:
     """Read a configuration from arguments; later values win.
 
-    `--config` takes YAML files and names of shipped ones; `--flag` alone means `--flag true`.
+    `--config` takes YAML files and names of shipped ones. `--flag` alone means `--flag true`, one
+    value does for a list, several may follow each other, and what is chosen by name may be written
+    in any case.
 
     Args:
         kind: A frozen dataclass; nested ones become dotted options.
@@ -80,9 +63,8 @@ def parse(
         parser.add_argument(f"--{name}", help=text)
     parser.add_class_arguments(kind)
     try:
-        namespace = parser.parse_args(
-            [*_first(known), *_with_shipped_configs(_with_flags(arguments, kind))], defaults=False
-        )
+        first = ["--config", as_yaml(known)] if known else []
+        namespace = parser.parse_args([*first, *normal_form(arguments, kind)], defaults=False)
         values = parser.instantiate(namespace)
     except ArgumentError as error:
         raise InputError(_explained(str(error), kind)) from error
@@ -117,55 +99,13 @@ def with_leading(arguments: Sequence[str], *names: str) -> list[str]:
     return [*(f"--{name}={value}" for name, value in given), *arguments[leading:]]
 
 
-def _first(known: Mapping[str, Any] | None) -> list[str]:
-    return ["--config", as_yaml(known)] if known else []
-
-
-def _with_flags(arguments: Sequence[str], kind: type) -> list[str]:
-    """Let `--flag` without a value mean true."""
-    flags = {f"--{name}" for name, hint in _options(kind) if hint is bool}
-    return [
-        f"{argument}=true" if argument in flags and following.startswith("--") else argument
-        for argument, following in zip(arguments, [*arguments[1:], "--"], strict=False)
-    ]
-
-
-def _with_shipped_configs(arguments: Sequence[str]) -> list[str]:
-    """Let `--config NAME` and `--config=NAME` name a shipped configuration."""
-    split = [
-        part
-        for argument in arguments
-        for part in (argument.split("=", 1) if argument.startswith("--config=") else [argument])
-    ]
-    return [
-        _shipped(part) if before == "--config" else part
-        for before, part in zip(["", *split], split, strict=False)
-    ]
-
-
-def _shipped(name: str) -> str:
-    available = {path.stem: path for path in sorted(CONFIGS.glob("*.yaml"))}
-    if Path(name).is_file():
-        return name
-    if name.removesuffix(".yaml") in available:
-        return str(available[name.removesuffix(".yaml")])
-    raise InputError(
-        f"config: no file {name}, and no shipped configuration of that name; "
-        f"available: {', '.join(available)}"
-    )
-
-
 def _explained(message: str, kind: type) -> str:
     """One line, with the known option that is nearest to an unknown one."""
     sentence = " ".join(message.split())
     for theirs, ours in _WORDING:
         sentence = theirs.sub(ours, sentence)
-    if unknown := _UNKNOWN_CLASS.search(sentence):
-        hints = {name.rpartition(".")[2]: hint for name, hint in _options(kind)}
-        choices = (choice.__name__ for choice in _CHOICES[hints[unknown[1]]])
-        return f"{unknown[1]}: expected {' or '.join(choices)}, got {sentence[unknown.end() :]}"
     if unknown := _UNKNOWN.search(sentence):
-        nearest = _nearest(unknown[1], [name for name, _ in _options(kind)])
+        nearest = _nearest(unknown[1], [name for name, _ in options_of(kind)])
         return f"{sentence}; did you mean {nearest}?" if nearest else sentence
     return sentence
 
@@ -179,20 +119,3 @@ def _nearest(name: str, known: list[str]) -> str | None:
             group = name.rpartition(".")[0]
             return max(alike, key=lambda option: option.rpartition(".")[0] == group)
     return None
-
-
-def _without_none(hint: Any) -> Any:
-    """The one other type of an optional one; any other hint as it is."""
-    others = [kind for kind in get_args(hint) if kind is not NoneType]
-    return others[0] if len(others) == 1 and NoneType in get_args(hint) else hint
-
-
-def _options(kind: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted names and types of all options, those of every choice included."""
-    hints: dict[str, Any] = get_type_hints(kind)
-    for field in fields(kind):  # pyright: ignore[reportArgumentType]
-        hint = _without_none(hints[field.name])
-        yield prefix + field.name, hint
-        for choice in _CHOICES.get(hint, (hint,)):
-            if is_dataclass(choice):
-                yield from _options(choice, f"{prefix}{field.name}.")  # pyright: ignore

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from worldmodel.errors import InputError, check_at_least, check_one_of
+from worldmodel.registry import Registry
 
 Curve = Literal["linear", "exponential", "sigmoid"]
 """How the context's chance of a recorded frame rises (PredRNN-V2, section 4.3)."""
@@ -179,3 +180,16 @@ BAIR = MOVING_MNIST
 
 KTH = ReverseScheduledSampling(start=5_000, stop=50_000, alpha=2_000.0)
 """Schedule of the authors' code for PredRNN-V2 on KTH."""
+
+CURRICULA: Registry[Curriculum | type[Curriculum]] = Registry(
+    "curriculum",
+    {
+        "scheduled-sampling": "worldmodel.training.curriculum:ScheduledSampling",
+        "reverse-scheduled-sampling": "worldmodel.training.curriculum:ReverseScheduledSampling",
+        "predrnn": "worldmodel.training.curriculum:PREDRNN",
+        "moving-mnist": "worldmodel.training.curriculum:MOVING_MNIST",
+        "bair": "worldmodel.training.curriculum:BAIR",
+        "kth": "worldmodel.training.curriculum:KTH",
+    },
+)
+"""Kinds of curriculum, and the authors' own by data set."""

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from worldmodel.data.generators.generator import Generator
-from worldmodel.data.generators.mixed_moving_mnist import MixedMovingMNIST
-from worldmodel.data.generators.moving_mnist import MovingMNIST
-from worldmodel.data.generators.moving_sprites import MovingSprites
-from worldmodel.data.generators.v_mnist import VMNIST
+from worldmodel.registry import Registry
 
-GENERATORS: tuple[type[Generator], ...] = (MovingMNIST, MixedMovingMNIST, VMNIST, MovingSprites)
-"""All that a user can choose from."""
+GENERATORS: Registry[type[Generator]] = Registry(
+    "generator",
+    {
+        "moving-mnist": "worldmodel.data.generators.moving_mnist:MovingMNIST",
+        "mixed-moving-mnist": "worldmodel.data.generators.mixed_moving_mnist:MixedMovingMNIST",
+        "v-mnist": "worldmodel.data.generators.v_mnist:VMNIST",
+        "moving-sprites": "worldmodel.data.generators.moving_sprites:MovingSprites",
+    },
+)
+"""All that a user can choose from; entry points `worldmodel.generators` add to them."""
 
 __all__ = ["GENERATORS", "Generator"]

@@ -1,0 +1,71 @@
+"""Options whose value is chosen by name: an architecture, a curriculum, a generator of clips."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+from worldmodel.data.generators import GENERATORS, Generator
+from worldmodel.model import ModelConfig
+from worldmodel.models.architectures import ARCHITECTURES
+from worldmodel.models.published.sizes import PUBLISHED
+from worldmodel.models.stack import StackConfig
+from worldmodel.registry import find_name
+from worldmodel.settings import described
+from worldmodel.training.curriculum import CURRICULA, Curriculum
+
+
+@final
+@dataclass(frozen=True)
+class Choice:
+    """What an option can be.
+
+    Attributes:
+        named: By name, a class, which stands for its defaults, or options of such a class.
+    """
+
+    named: Mapping[str, Any]
+
+    @property
+    def kinds(self) -> list[type]:
+        """Every class that can be chosen, once."""
+        return list(dict.fromkeys(_kind(thing) for thing in self.named.values()))
+
+    def find(self, name: str, option: str) -> dict[str, Any]:
+        """What a name stands for, as jsonargparse takes it: the class and its arguments.
+
+        Args:
+            name: In any case and punctuation; also the name of a class, for its defaults.
+            option: Dotted name of the option, for the message.
+
+        Raises:
+            InputError: There is none of that name; names the nearest one and all of them.
+        """
+        kinds = {known: kind for kind in self.kinds for known in (kind.__name__, class_path(kind))}
+        thing = kinds.get(name) or self.named[find_name(option, name, self.named)]
+        if isinstance(thing, type):
+            return {"class_path": class_path(thing)}
+        return {"class_path": class_path(type(thing)), "init_args": described(thing)}
+
+
+def _kind(thing: Any) -> type:
+    return thing if isinstance(thing, type) else type(thing)
+
+
+def class_path(kind: type) -> str:
+    """Where a class is, as jsonargparse names it."""
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+_MODELS = {**ARCHITECTURES, **PUBLISHED}
+
+CHOICES: Mapping[type, Choice] = {
+    ModelConfig: Choice(_MODELS),
+    StackConfig: Choice(
+        {name: thing for name, thing in _MODELS.items() if issubclass(_kind(thing), StackConfig)}
+    ),
+    Curriculum: Choice(dict(CURRICULA)),
+    Generator: Choice(dict(GENERATORS)),
+}
+"""What the options of these types can be."""
