@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from worldmodel.clip import Clip
-from worldmodel.cost import forward_flops, parameter_count, shape_only
+from worldmodel.complexity import forward_flops, parameter_count, shape_only
 from worldmodel.errors import InputError
 from worldmodel.layers.motion_gru import Warp, neighbourhoods
 from worldmodel.layers.motion_layer import MotionLayer, MotionTransition
