@@ -55,7 +55,7 @@ MODELS: dict[str, ModelConfig] = {
     "predrnn-plus-plus": PredRNNPlusPlusConfig(layers=2, hidden=32, kernel=3),
     "mim": MIMConfig(layers=2, hidden=32, kernel=3),
     "e3d-lstm": E3DLSTMConfig(layers=2, hidden=16, kernel=3),
-    "sa-conv-lstm": SAConvLSTMConfig(layers=2, hidden=32, keys=16),
+    "sa-conv-lstm": SAConvLSTMConfig(layers=2, hidden=32, key=16),
     "mode-rnn": ModeRNNConfig(layers=2, hidden=32),
     "motion-rnn": MotionRNNConfig(
         backbone=PredRNNConfig(layers=2, hidden=32, kernel=3, memory_decoupling=False)

@@ -89,7 +89,7 @@ def test_beside_wants_a_label_each(video):
         beside(video, labels=[])
 
 
-def test_grey_becomes_rgb_and_is_clipped():
+def test_gray_becomes_rgb_and_is_clipped():
     pixels = to_uint8(torch.tensor([-1.0, 0.5, 2.0]).reshape(1, 1, 3))
     assert pixels.tolist() == [[[0] * 3, [128] * 3, [255] * 3]]
 

@@ -18,7 +18,7 @@ LINE = FONT_SIZE + 7
 
 
 def to_uint8(frames: Tensor) -> np.ndarray:
-    """Floats (..., C, H, W), clipped to [0, 1], as RGB bytes (..., H, W, 3); grey is repeated."""
+    """Floats (..., C, H, W), clipped to [0, 1], as RGB bytes (..., H, W, 3); gray is repeated."""
     pixels = frames.detach().clamp(0.0, 1.0).mul(255.0).round().byte().movedim(-3, -1)
     return pixels.expand(*pixels.shape[:-1], 3).cpu().numpy()
 
