@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn, sigmoid
 
-from worldmodel.cost import forward_flops, parameter_count, shape_only
+from worldmodel.complexity import forward_flops, parameter_count, shape_only
 from worldmodel.errors import InputError
 from worldmodel.layers.causal_lstm import CausalLSTMCell, GradientHighway
 from worldmodel.layers.memory_flow import MemoryFlowCell
