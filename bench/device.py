@@ -66,7 +66,7 @@ def planning(model: WorldModel, device: torch.device) -> Callable[[], Tensor]:
     @torch.inference_mode()
     def search() -> Tensor:
         state = begin(model.eval(), frame).expand(CANDIDATES)
-        return imagine(model, state, actions)
+        return torch.stack([step.frame for step in imagine(model, state, actions)], dim=1)
 
     return search
 

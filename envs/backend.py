@@ -1,7 +1,7 @@
 """Which way MuJoCo draws on this machine, settled before MuJoCo is imported.
 
-MuJoCo reads `MUJOCO_GL` when it is imported and fails late where that does not work, so this module
-is the first thing `worldmodel.envs` imports. Processes started later inherit the choice.
+MuJoCo reads `MUJOCO_GL` when it is imported and fails late where that does not work, so a suite in
+MuJoCo settles it before anything else. Processes started later inherit the choice.
 """
 
 from __future__ import annotations
@@ -28,6 +28,11 @@ def _opens_context(backend: str) -> bool:
     environment = {**os.environ, _VARIABLE: backend}
     probe = [sys.executable, "-c", _PROBE]
     return subprocess.run(probe, env=environment, capture_output=True, check=False).returncode == 0
+
+
+def chosen_backend() -> str:
+    """What was settled in this process or the one that started it, or is settled now."""
+    return os.environ.get(_VARIABLE) or settle_backend()
 
 
 def settle_backend() -> str:

@@ -4,220 +4,277 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Any, final
 
 import numpy as np
 import torch
 from rich.progress import track
 from torch import Tensor
 
-from worldmodel.envs.laboratory import find_laboratory
+from worldmodel.envs.expert import ExpertAgent
+from worldmodel.envs.goal_env import Expert, GoalEnv
 from worldmodel.envs.oracle import SimulatorForesight
 from worldmodel.envs.play import Outcome, play
-from worldmodel.envs.scores import Benchmark, Contestant, EpisodeRecord
-from worldmodel.envs.tasks import TabletopTask, push, reach
+from worldmodel.envs.scores import Benchmark, EpisodeRecord
+from worldmodel.envs.suite import SUITES, Size, Suite
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.model import WorldModel
-from worldmodel.planners.agent import Foresight, ModelForesight, VisualMPC
-from worldmodel.planners.baselines import NullPlanner, RandomPlanner
-from worldmodel.planners.cem import CEM, CEMConfig
-from worldmodel.planners.costs import ActionPenalty, Cost, GoalImage
-from worldmodel.planners.planner import Bounds, Planner
+from worldmodel.output_folder import OutputFolder
+from worldmodel.planners.agent import Agent
+from worldmodel.planners.baselines import NullConfig, RandomConfig
+from worldmodel.planners.cost import Cost
+from worldmodel.planners.planner import Bounds
+from worldmodel.planners.planning import PlanningConfig
+from worldmodel.registry import find_name
 from worldmodel.report.film import write_film
+from worldmodel.settings import plain
+from worldmodel.whole_file import whole_file
 
-TaskName = Literal["reach", "push"]
+CONTESTANTS = ("model", "oracle", "expert", "random", "null")
+"""The learned model; the simulator in its place; a scripted expert, who sees the simulator; random
+actions; no motion."""
 
-RECORDS = "benchmark.json"
+RECORDS = "episodes.json"
 """File of the finished episodes in the benchmark's folder."""
 
-_TASKS = {"reach": reach, "push": push}
 _ATTEMPTS = 100
-_IMAGE_SIZE = 64
 
 
-def _planner() -> CEMConfig:
-    return CEMConfig(horizon=8, chunk=2, candidates=40, iterations=3, elites=6, initial_std=0.8)
-
-
-@dataclass(frozen=True)  # not final: jsonargparse nests plain dataclasses only
+@dataclass(frozen=True)  # not final: `worldmodel plan` adds which model plays, and where to write
 class BenchmarkConfig:
     """What is played, and how every contestant plans.
 
-    All contestants meet the same starts and goals, in every laboratory, and act for the same
-    number of steps; model and oracle plan with the same budget.
+    All contestants meet the same starts and goals, in every domain, and act for the same number of
+    steps; model and oracle plan with the same budget.
 
     Attributes:
-        task: What is to be brought to its place: the hand (reach) or the object (push).
-        laboratories: Where; each plays all episodes.
-        contestants: `model`, the learned one; `oracle`, the simulator in its place; `random`
-            actions; `null`, no motion.
-        planar: Actions are dx, dy; otherwise dx, dy, dz, dyaw, gripper.
-        episodes: Per laboratory.
-        steps: Actions per episode.
+        suite: Name of the family of tasks.
+        task: Name of the task.
+        domains: Where; each plays all episodes. The suite's first if left out.
+        options: Of the task, by name.
+        contestants: `model`, the learned one; `oracle`, the simulator in its place; `expert`, a
+            scripted one who sees the simulator; `random` actions; `null`, no motion.
+        episodes: Per domain.
+        steps: Actions per episode; as many as the task is registered with if left out.
         seed: Of everything random, together with the number of the episode.
-        films: Episodes per laboratory that are filmed.
-        planner: How model and oracle search.
-        replan_every: Actions executed of each plan, best a multiple of the planner's chunk.
-        scales: Of the goal image's cost, in pixels; see `GoalImage`.
-        running: Weight of the goal image's cost before the last step; see `GoalImage`.
-        action_penalty: Weight of the sum of squared actions.
-        bfloat16: Imagine in bfloat16 autocast.
+        films: Episodes per domain that are filmed.
+        planning: How model and oracle plan; what is best for the task if left out.
+
+    Raises:
+        InputError: An option is out of range, or there is no such suite, task, domain or
+            contestant.
     """
 
-    task: TaskName = "push"
-    laboratories: tuple[str, ...] = ("ash",)
-    contestants: tuple[Contestant, ...] = ("model", "oracle", "random", "null")
-    planar: bool = True
+    suite: str = "tabletop"
+    task: str = "push"
+    domains: tuple[str, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+    contestants: tuple[str, ...] = ("model", "oracle", "random", "null")
     episodes: int = 20
-    steps: int = 28
+    steps: int | None = None
     seed: int = 0
     films: int = 2
-    planner: CEMConfig = field(default_factory=_planner)
-    replan_every: int = 2
-    scales: tuple[int, ...] = (1, 4, 16)
-    running: float = 0.0
-    action_penalty: float = 0.0
-    bfloat16: bool = False
+    planning: PlanningConfig | None = None
 
     def __post_init__(self) -> None:
-        check_at_least(1, self, "episodes", "steps", "replan_every")
+        check_at_least(1, self, "episodes", *([] if self.steps is None else ["steps"]))
         check_at_least(0, self, "seed", "films")
-        for name in self.laboratories:
-            find_laboratory(name)
+        self.world.task(self.task)
+        _ = self.places, self.players
+
+    @property
+    def world(self) -> Suite:
+        """The suite."""
+        return SUITES[self.suite]
+
+    @property
+    def plan(self) -> PlanningConfig:
+        """How model and oracle plan."""
+        return self.planning or self.world.task(self.task).planning
+
+    @property
+    def length(self) -> int:
+        """Actions per episode."""
+        return self.steps or self.world.steps(self.task)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The domains that are played in."""
+        return tuple(map(self.world.domain, self.domains)) or self.world.domains[:1]
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """The contestants."""
+        return tuple(find_name("contestant", name, CONTESTANTS) for name in self.contestants)
 
 
-def benchmark(config: BenchmarkConfig, folder: Path, model: WorldModel | None = None) -> Benchmark:
+def benchmark(
+    config: BenchmarkConfig,
+    folder: Path,
+    model: WorldModel | None = None,
+    action_names: tuple[str, ...] | None = None,
+) -> Benchmark:
     """Play all episodes; stopped at any time, it continues where it was.
 
     Args:
         config: What to play.
-        folder: Of `benchmark.json`, rewritten after every episode, and of the films.
+        folder: Of the finished episodes, rewritten after each, and of the films.
         model: The learned model; needed if `model` is a contestant.
+        action_names: What the model was trained with; not checked if left out.
 
     Raises:
         InputError: The model is missing or does not fit the pictures or actions, or the folder
             holds a benchmark with other settings or another model.
     """
-    if "model" in config.contestants and model is None:
+    if "model" in config.players and model is None:
         raise InputError("benchmark: the contestant 'model' needs a trained model, got none")
-    log = _Log(folder / RECORDS, _settings(config, model))
-    for laboratory in config.laboratories:
-        done = {record.episode for record in log.records if record.laboratory == laboratory}
+    claim = OutputFolder.checked(folder, "plan", _settings(config, model))
+    with closing(
+        _environment(config, config.places[0], model)
+    ) as env:  # before anything is written
+        _check_actions(env, action_names)
+        _agents(config, env, model)
+    claim.begin()
+    log = _Log(folder / RECORDS)
+    for domain in config.places:
+        done = {record.episode for record in log.records if record.domain == domain}
         missing = [episode for episode in range(config.episodes) if episode not in done]
-        with closing(_task(config, laboratory, model)) as task:
-            agents = _agents(config, task, model)
-            for episode in track(missing, f"{config.task} in {laboratory}", disable=not missing):
-                log.add(_compare(config, task, agents, episode, folder))
-    return Benchmark(tuple(log.records))
+        aim = partial(config.plan.aim, model=model)
+        with closing(_environment(config, domain, model)) as env:
+            agents = _agents(config, env, model)
+            for episode in track(missing, f"{config.task} in {domain}", disable=not missing):
+                log.add(_compare(config, env, agents, aim, episode, folder))
+    return Benchmark(tuple(log.records), config.world.unit)
 
 
 @final
 class _Log:
     """Finished episodes, on disk as soon as they are added."""
 
-    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
-        self._path, self._settings = path, settings
-        self.records: list[EpisodeRecord] = []
-        if path.exists():
-            self.records = _read(path, settings)
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.records = _read(path) if path.exists() else []
 
     def add(self, records: list[EpisodeRecord]) -> None:
         """Append and rewrite the file; a reader never sees half of it."""
         self.records += records
-        written = {"settings": self._settings, "records": [asdict(r) for r in self.records]}
-        temporary = self._path.with_suffix(".partial")
-        temporary.write_text(json.dumps(written, indent=1) + "\n")
-        os.replace(temporary, self._path)
+        with whole_file(self._path) as unfinished:
+            written = [asdict(record) for record in self.records]
+            unfinished.write_text(json.dumps(written, indent=1) + "\n")
 
 
-def _read(path: Path, settings: dict[str, Any]) -> list[EpisodeRecord]:
+def _read(path: Path) -> list[EpisodeRecord]:
     try:
-        written = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: expected the JSON of a benchmark, got {error}") from error
-    if written["settings"] != settings:
-        differing = [k for k, v in settings.items() if written["settings"].get(k) != v]
-        raise InputError(
-            f"{path}: holds a benchmark with another {' and '.join(differing)}; expected the "
-            "same settings to continue it, or an empty folder"
-        )
-    return [
-        EpisodeRecord(**record | {"outcome": Outcome(**record["outcome"])})
-        for record in written["records"]
-    ]
+        return [
+            EpisodeRecord(**record | {"outcome": Outcome(**record["outcome"])})
+            for record in json.loads(path.read_text())
+        ]
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path}: expected the JSON of finished episodes, got {error}") from error
 
 
 def _settings(config: BenchmarkConfig, model: WorldModel | None) -> dict[str, Any]:
-    """All that decides the outcome, as JSON holds it; the model by the hash of its weights."""
+    """All that decides the outcome; the model by the hash of its weights."""
     digest = hashlib.sha256()
     for name, value in model.state_dict().items() if model else ():
         digest.update(name.encode() + value.float().cpu().numpy().tobytes())
-    return json.loads(json.dumps(asdict(config) | {"model": digest.hexdigest()}))
-
-
-def _task(config: BenchmarkConfig, laboratory: str, model: WorldModel | None) -> TabletopTask:
-    size = model.frame_shape[-1] if model else _IMAGE_SIZE
-    return _TASKS[config.task](laboratory=laboratory, planar=config.planar, image_size=size)
-
-
-def _agents(
-    config: BenchmarkConfig, task: TabletopTask, model: WorldModel | None
-) -> dict[Contestant, VisualMPC]:
-    cem, horizon = CEM(config.planner), config.planner.horizon
-    simulator = SimulatorForesight(task)
-    pairs: dict[Contestant, tuple[Foresight, Planner]] = {
-        "oracle": (simulator, cem),
-        "random": (simulator, RandomPlanner(horizon)),
-        "null": (simulator, NullPlanner(horizon)),
-    }
-    if model:
-        pairs["model"] = ModelForesight(model, bfloat16=config.bfloat16), cem
-    ones = torch.ones(len(task.action_names))
-    bounds = Bounds(-ones, ones)
     return {
-        name: VisualMPC(*pairs[name], bounds, config.replan_every) for name in config.contestants
+        "suite": config.world.name,
+        "task": config.task,
+        "domains": config.places,
+        "options": config.options,
+        "contestants": config.players,
+        "episodes": config.episodes,
+        "steps": config.length,
+        "seed": config.seed,
+        "films": config.films,
+        "planning": plain(config.plan),
+        "model": digest.hexdigest(),
     }
+
+
+def _environment(config: BenchmarkConfig, domain: str, model: WorldModel | None) -> GoalEnv:
+    size: Size = (model.frame_shape[1], model.frame_shape[2]) if model else 64
+    return config.world.make(config.task, domain, size, **config.options)
+
+
+def _check_actions(env: GoalEnv, names: tuple[str, ...] | None) -> None:
+    if names is not None and names != env.action_names:
+        raise InputError(
+            f"actions: this model was trained with {', '.join(names) or 'none'}, here they are "
+            f"{', '.join(env.action_names)}"
+        )
+
+
+def _model_agent(plan: PlanningConfig, env: GoalEnv, model: WorldModel | None) -> Agent:
+    assert model is not None
+    return plan.agent(plan.foresight(model), Bounds.of(env.action_space))
+
+
+def _oracle(plan: PlanningConfig, env: GoalEnv, _: WorldModel | None) -> Agent:
+    return plan.agent(SimulatorForesight(env), Bounds.of(env.action_space))
+
+
+def _expert(plan: PlanningConfig, env: GoalEnv, _: WorldModel | None) -> Agent:
+    if not isinstance(env, Expert):
+        raise InputError(f"contestant 'expert': {type(env).__name__} has no expert_action")
+    return ExpertAgent(env)
+
+
+def _baseline(
+    kind: type[RandomConfig | NullConfig],
+    plan: PlanningConfig,
+    env: GoalEnv,
+    _: WorldModel | None,
+) -> Agent:
+    planner = kind(plan.planner.build().horizon).build()
+    return plan.agent(SimulatorForesight(env), Bounds.of(env.action_space), planner)
+
+
+_MAKERS: Mapping[str, Callable[[PlanningConfig, GoalEnv, WorldModel | None], Agent]] = {
+    "model": _model_agent,
+    "oracle": _oracle,
+    "expert": _expert,
+    "random": partial(_baseline, RandomConfig),
+    "null": partial(_baseline, NullConfig),
+}
+
+
+def _agents(config: BenchmarkConfig, env: GoalEnv, model: WorldModel | None) -> Mapping[str, Agent]:
+    return {name: _MAKERS[name](config.plan, env, model) for name in config.players}
 
 
 def _compare(
     config: BenchmarkConfig,
-    task: TabletopTask,
-    agents: dict[Contestant, VisualMPC],
+    env: GoalEnv,
+    agents: Mapping[str, Agent],
+    aim: Callable[[Tensor], Cost],
     episode: int,
     folder: Path,
 ) -> list[EpisodeRecord]:
     """Every contestant plays the same episode."""
-    seed, skipped = _unsolved_start(task, config.seed, episode)
+    seed, skipped = _unsolved_start(env, config.seed, episode)
     records = []
     for contestant, agent in agents.items():
         generator = torch.Generator().manual_seed(seed)
-        outcome, film = play(
-            task, agent, partial(_cost, config), generator, seed=seed, steps=config.steps
-        )
-        laboratory = task.tabletop.laboratory.name
-        records.append(EpisodeRecord(laboratory, episode, contestant, seed, skipped, outcome))
+        outcome, film = play(env, agent, aim, generator, seed=seed, steps=config.length)
+        records.append(EpisodeRecord(env.domain, episode, contestant, seed, skipped, outcome))
         if episode < config.films:
-            path = folder / f"{laboratory}-{episode}-{contestant}.gif"
+            path = folder / f"{env.domain}-{episode}-{contestant}.gif"
             write_film(path, film.side_by_side(), scale=1)
     return records
 
 
-def _cost(config: BenchmarkConfig, goal: Tensor) -> Cost:
-    image = GoalImage(goal, config.scales, config.running)
-    return image + config.action_penalty * ActionPenalty()
-
-
-def _unsolved_start(task: TabletopTask, seed: int, episode: int) -> tuple[int, int]:
+def _unsolved_start(env: GoalEnv, seed: int, episode: int) -> tuple[int, int]:
     """The first seed of this episode whose start does not meet the goal, and how many did."""
     for attempt in range(_ATTEMPTS):
         draw = int(np.random.SeedSequence((seed, episode, attempt)).generate_state(1)[0])
-        _, info = task.reset(seed=draw)
+        _, info = env.reset(seed=draw)
         if not info["success"]:
             return draw, attempt
     raise InputError(f"episode {episode}: every one of {_ATTEMPTS} starts met its goal already")

@@ -1,31 +1,31 @@
-"""Robot logs for training: seeded exploration in several laboratories, one RoboNet file each."""
+"""Robot logs for training: seeded exploration in several domains, one RoboNet file each."""
 
 from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
-from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from rich.progress import track
 
 from worldmodel.data.formats.robonet import SUFFIX
 from worldmodel.data.formats.robonet_writer import write_episode
-from worldmodel.envs.exploration import random_scene, seek, wander
-from worldmodel.envs.laboratory import LABORATORIES, find_laboratory
-from worldmodel.envs.tabletop import ACTION_NAMES, HIGHEST, LOWEST, Tabletop
-from worldmodel.errors import InputError
+from worldmodel.envs.expert import expert_policy
+from worldmodel.envs.goal_env import GoalEnv, Proprioceptive
+from worldmodel.envs.suite import SUITES, Policy, Size, Suite
+from worldmodel.errors import InputError, check_at_least
 from worldmodel.output_folder import OutputFolder
+from worldmodel.registry import find_name
 
-_FREE = ("output", "episodes", "workers")
+_FREE = ("output", "recordings", "workers")
 """Settings that may change when a collection goes on."""
 
 
@@ -35,57 +35,79 @@ class CollectConfig:
     """What to record and where.
 
     Attributes:
-        output: Folder of the recordings.
-        episodes: Number of recordings.
+        output: Folder of the recordings; made if there is none.
+        suite: Name of the family of tasks.
+        task: Name of the task; its options decide the action space.
+        domains: Names; recording i is made in number i modulo their count. All of the suite's if
+            left out.
+        options: Of the task, by name.
+        recordings: How many.
         frames: Per recording, one more than actions.
-        laboratories: Names; episode i is recorded in number i modulo their count.
-        planar: Actions dx, dy with the gripper closed just above the table, else all five.
-        contact: Fraction of recordings in which the hand seeks the object, in [0, 1].
-        image_size: Height and width of frames, in pixels.
-        seed: Of everything random, together with the number of the episode.
+        policies: Share of each policy in the recordings, by name; the suite's own, or `expert`,
+            the scripted one. What the suite recommends if left out.
+        size: Height and width of frames in pixels, or the two.
+        seed: Of everything random, together with the number of the recording.
         workers: Processes; 1 records in this one.
+
+    Raises:
+        InputError: A number is too small, or there is no such suite, task, domain or policy.
     """
 
     output: Path
-    episodes: int = 1000
+    suite: str = "tabletop"
+    task: str = "push"
+    domains: tuple[str, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+    recordings: int = 1000
     frames: int = 25
-    laboratories: tuple[str, ...] = tuple(laboratory.name for laboratory in LABORATORIES)
-    planar: bool = True
-    contact: float = 0.7
-    image_size: int = 64
+    policies: dict[str, float] = field(default_factory=dict)
+    size: Size = 64
     seed: int = 0
     workers: int = 1
 
     def __post_init__(self) -> None:
-        for name, least in (("episodes", 1), ("frames", 2), ("workers", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name}: expected at least {least}, got {getattr(self, name)}")
-        if not 0 <= self.contact <= 1:
-            raise InputError(f"contact: expected a fraction in [0, 1], got {self.contact}")
-        if not self.laboratories:
-            raise InputError("laboratories: expected at least one name, got none")
-        for name in self.laboratories:
-            find_laboratory(name)
+        check_at_least(1, self, "recordings", "workers")
+        check_at_least(2, self, "frames")
+        check_at_least(0, self, "seed")
+        suite = SUITES[self.suite]
+        suite.task(self.task)
+        _ = self.places
+        known = _policies(suite)
+        for name, share in self.shares.items():
+            find_name(f"policy of {suite.name}", name, known)
+            if not share >= 0:
+                raise InputError(f"policies.{name}: expected a share of at least 0, got {share}")
+        if not sum(self.shares.values()) > 0:
+            raise InputError("policies: expected a share above 0 for one at least")
+
+    @property
+    def shares(self) -> Mapping[str, float]:
+        """Share of each policy."""
+        return self.policies or SUITES[self.suite].collection or {"expert": 1.0}
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The domains that are recorded in."""
+        suite = SUITES[self.suite]
+        return tuple(map(suite.domain, self.domains)) or suite.domains
 
 
 @final
 @dataclass(frozen=True)
-class Recording:
-    """One episode as it was lived.
+class Trajectory:
+    """What was lived in one recording.
 
     Attributes:
         frames: Pictures, uint8. Shape (T, H, W, 3).
-        actions: In [-1, 1], float32. Shape (T-1, A).
-        hands: x, y, z in metres, yaw in radians and gripper, 1 closed. Shape (T, 5).
-        objects: Positions in metres. Shape (T, 3).
-        contact: Whether the hand sought the object.
+        actions: float32. Shape (T-1, A).
+        states: The robot's. Shape (T, S); S = 0 where it does not know them.
+        policy: What chose the actions.
     """
 
     frames: np.ndarray
     actions: np.ndarray
-    hands: np.ndarray
-    objects: np.ndarray
-    contact: bool
+    states: np.ndarray
+    policy: str
 
 
 @final
@@ -104,83 +126,99 @@ def collect(config: CollectConfig) -> Collected:
     Raises:
         InputError: The folder holds recordings made with other settings, or something else.
     """
-    OutputFolder.claim(config.output, "collect", config, _FREE)
-    missing = [i for i in range(config.episodes) if not episode_path(config, i).exists()]
+    folder = OutputFolder.checked(config.output, "collect", config, free=_FREE)
+    _environment(config, config.places[0])  # before anything is written
+    folder.begin()
+    missing = [i for i in range(config.recordings) if not recording_path(config, i).exists()]
     start = time.perf_counter()
     with _mapping(min(config.workers, len(missing))) as mapping:
         finished = mapping(partial(_write, config), missing)
         for _ in track(finished, "collecting", total=len(missing), disable=not missing):
             pass
     seconds = time.perf_counter() - start
-    return Collected(len(missing), config.episodes - len(missing), seconds)
+    return Collected(len(missing), config.recordings - len(missing), seconds)
 
 
-def episode_path(config: CollectConfig, index: int) -> Path:
-    """Where episode `index` is recorded."""
-    laboratory = config.laboratories[index % len(config.laboratories)]
-    return config.output / f"{laboratory}_{index:06d}{SUFFIX}"
+def recording_path(config: CollectConfig, index: int) -> Path:
+    """Where recording `index` is."""
+    return config.output / f"{_domain(config, index)}_{index:06d}{SUFFIX}"
 
 
-def record(config: CollectConfig, index: int) -> Recording:
-    """Live through episode `index`; a function of the configuration and the index alone."""
+def record(config: CollectConfig, index: int) -> Trajectory:
+    """Live through recording `index`; a function of the configuration and the index alone."""
     random = np.random.default_rng((config.seed, index))
-    tabletop = _tabletop(config.laboratories[index % len(config.laboratories)], config.image_size)
-    contact = bool(random.random() < config.contact)
-    tabletop.reset(random_scene(tabletop, config.planar, random))
-    explorer = (seek if contact else wander)(tabletop, random)
-    frames, hands, objects = [tabletop.render()], [_hand(tabletop)], [tabletop.object]
-    actions = []
-    for intended in islice(explorer, config.frames - 1):
-        action = intended[: _width(config)]
-        tabletop.control(action)
-        actions.append(action)
-        frames.append(tabletop.render())
-        hands.append(_hand(tabletop))
-        objects.append(tabletop.object)
-    return Recording(
-        np.stack(frames),
-        np.stack(actions).astype(np.float32),
-        np.stack(hands),
-        np.stack(objects),
-        contact,
+    env = _environment(config, _domain(config, index))
+    env.reset(seed=int(np.random.SeedSequence((config.seed, index)).generate_state(1)[0]))
+    policy = _drawn(config.shares, random.random())
+    explorer = _policies(SUITES[config.suite])[policy](env, random)
+    actions = [next(explorer)]  # first: it may arrange the scene
+    frames, states = [env.render()], [_state(env)]
+    for remaining in reversed(range(config.frames - 1)):
+        env.advance(actions[-1])
+        frames.append(env.render())
+        states.append(_state(env))
+        if remaining:
+            actions.append(next(explorer))
+    return Trajectory(
+        np.stack(frames), np.stack(actions).astype(np.float32), np.stack(states), policy
     )
 
 
-def _width(config: CollectConfig) -> int:
-    return 2 if config.planar else len(ACTION_NAMES)
+def _domain(config: CollectConfig, index: int) -> str:
+    return config.places[index % len(config.places)]
 
 
-def _hand(tabletop: Tabletop) -> np.ndarray:
-    return np.array([*tabletop.hand, tabletop.yaw, float(tabletop.closed)])
+def _policies(suite: Suite) -> Mapping[str, Policy]:
+    return {**suite.policies, "expert": expert_policy}
+
+
+def _drawn(shares: Mapping[str, float], draw: float) -> str:
+    """The policy in whose share of [0, 1) the draw falls."""
+    names, weights = list(shares), np.array(list(shares.values()))
+    return names[int(np.searchsorted(weights.cumsum() / weights.sum(), draw, side="right"))]
+
+
+def _state(env: GoalEnv) -> np.ndarray:
+    return env.robot_state() if isinstance(env, Proprioceptive) else np.zeros(0)
+
+
+def _environment(config: CollectConfig, domain: str) -> GoalEnv:
+    """One simulation per domain and process."""
+    options = tuple(sorted(config.options.items()))
+    return _kept_environment(config.suite, config.task, domain, config.size, options)
 
 
 @cache
-def _tabletop(laboratory: str, image_size: int) -> Tabletop:
-    """One simulation per laboratory and process."""
-    return Tabletop(find_laboratory(laboratory), image_size)
+def _kept_environment(
+    suite: str, task: str, domain: str, size: Size, options: tuple[tuple[str, Any], ...]
+) -> GoalEnv:
+    return SUITES[suite].make(task, domain, size, **dict(options))
 
 
 def _write(config: CollectConfig, index: int) -> None:
-    """Record one episode; as in RoboNet, x, y, z of the state are scaled to [0, 1]."""
-    recording = record(config, index)
-    low, high = np.append(LOWEST, 0.0), np.append(HIGHEST, 1.0)
-    states = recording.hands.copy()
-    states[:, :3] = ((states - low) / (high - low))[:, :3]
-    laboratory = config.laboratories[index % len(config.laboratories)]
+    """Record one; as in RoboNet, x, y, z of the state are scaled to [0, 1]."""
+    trajectory = record(config, index)
+    domain = _domain(config, index)
+    env = _environment(config, domain)
+    low = high = np.zeros(0)
+    states = trajectory.states.copy()
+    if isinstance(env, Proprioceptive):
+        low, high = env.state_low, env.state_high
+        states[:, :3] = ((states - low) / (high - low))[:, :3]
     write_episode(
-        episode_path(config, index),
-        [recording.frames],
-        recording.actions,
+        recording_path(config, index),
+        [trajectory.frames],
+        trajectory.actions,
         states,
-        action_names=ACTION_NAMES[: _width(config)],
+        action_names=env.action_names,
         low_bound=low,
         high_bound=high,
         metadata={
-            "robot": laboratory,
-            "laboratory": laboratory,
-            "camera_configuration": laboratory,
-            "policy_desc": "seek" if recording.contact else "wander",
-            "action_space": "x,y" if config.planar else "x,y,z,yaw,gripper",
+            "robot": domain,
+            "laboratory": domain,
+            "camera_configuration": domain,
+            "policy_desc": trajectory.policy,
+            "action_space": ",".join(env.action_names),
         },
     )
 

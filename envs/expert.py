@@ -1,78 +1,52 @@
-"""A scripted expert that sees the simulator: it reaches, or walks around the object and pushes."""
+"""The scripted expert, who sees the simulator, as a contestant and as a collection policy."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
+from typing import final
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from worldmodel.envs.tabletop import LOWEST, SCALE, Tabletop
-
-_CLEARANCE = 0.012  # m between hand and object while walking around it
-_ARRIVED = 0.010  # m from object to goal at which the expert rests
-_ALIGNED = 0.012  # m beside the line of push at which it may begin
-_STRIDE = 0.5  # rad around the object in one step
+from worldmodel.envs.goal_env import Expert, GoalEnv
+from worldmodel.errors import InputError
+from worldmodel.imagined import Imagined
+from worldmodel.planners.cost import Cost
 
 
-def contact_distance(tabletop: Tabletop, bearing: float, yaw: float) -> float:
-    """From object centre to hand, at yaw 0, where they touch, in metres.
+@final
+class ExpertAgent:
+    """Does what the environment's expert does, who sees the simulator; an `Agent`.
 
     Args:
-        tabletop: Tells the sizes of both.
-        bearing: Direction from one to the other, in radians; the two fingers lie side by side in x.
-        yaw: Of the object, in radians.
+        env: What is being played; E = 1.
     """
-    block = tabletop.laboratory.object
-    fingers = tabletop.laboratory.finger_radius * (1 + abs(math.cos(bearing)))
-    if block.shape == "cylinder":
-        return block.half_width + fingers
-    turned = bearing - yaw
-    return block.half_width * (abs(math.cos(turned)) + abs(math.sin(turned))) + fingers
+
+    imagined_steps = 0
+
+    def __init__(self, env: Expert) -> None:
+        self._env = env
+
+    def reset(self, cost: Cost, generator: torch.Generator) -> None:
+        """Nothing to take in: the expert knows the goal and draws nothing."""
+
+    def act(self, seen: Tensor) -> Tensor:
+        """See `Agent.act`."""
+        return torch.from_numpy(self._env.expert_action())[None]
+
+    def foreseen(self) -> Iterator[Imagined]:
+        """Nothing: the expert imagines nothing."""
+        return iter(())
 
 
-def clear_distance(tabletop: Tabletop) -> float:
-    """From object centre to hand beyond which they cannot touch, in metres."""
-    block = tabletop.laboratory.object
-    corner = math.sqrt(2) if block.shape == "box" else 1.0
-    return block.half_width * corner + 2 * tabletop.laboratory.finger_radius
+def expert_policy(env: GoalEnv, random: np.random.Generator) -> Iterator[np.ndarray]:
+    """A collection policy: what the expert does towards the goal.
 
-
-def reach_action(tabletop: Tabletop, goal: np.ndarray) -> np.ndarray:
-    """Action (5,) that moves the hand straight towards `goal`, shape (3,) in metres."""
-    return _towards(tabletop, goal[:2], goal[2])
-
-
-def push_action(tabletop: Tabletop, goal: np.ndarray) -> np.ndarray:
-    """Action (5,) that pushes the object towards `goal`, shape (3,) in metres.
-
-    The hand walks around the object on a circle until it stands on the far side from the goal, then
-    pushes through the object's centre.
+    Raises:
+        InputError: The environment has no expert.
     """
-    centre, hand = tabletop.object[:2], tabletop.hand
-    remaining = math.dist(goal[:2], centre)
-    if remaining < _ARRIVED:
-        return _towards(tabletop, hand[:2], hand[2])
-    behind = math.atan2(*(centre - goal[:2])[::-1])
-    bearing = math.atan2(*(hand[:2] - centre)[::-1])
-    distance = math.dist(hand[:2], centre)
-    turn = math.remainder(behind - bearing, math.tau)
-    if abs(turn) < 1.0 and distance * abs(math.sin(turn)) < _ALIGNED and hand[2] < 0.01:
-        advance = min(remaining, float(SCALE[0]))
-        radius = contact_distance(tabletop, behind, behind) - advance
-        return _towards(tabletop, centre + radius * _unit(behind), LOWEST[2])
-    radius = clear_distance(tabletop) + _CLEARANCE
-    if distance > radius - _CLEARANCE:
-        bearing += math.copysign(min(abs(turn), _STRIDE), turn)
-    return _towards(tabletop, centre + radius * _unit(bearing), LOWEST[2])
-
-
-def _unit(angle: float) -> np.ndarray:
-    return np.array([math.cos(angle), math.sin(angle)])
-
-
-def _towards(tabletop: Tabletop, place: np.ndarray, height: float) -> np.ndarray:
-    """The closed hand's action straight towards (x, y) and a height, as far as one step goes."""
-    planar = (place - tabletop.hand[:2]) / SCALE[:2]
-    planar /= max(1.0, float(np.abs(planar).max()))
-    lift = np.clip((height - tabletop.hand[2]) / SCALE[2], -1.0, 1.0)
-    return np.array([*planar, lift, 0.0, 1.0])
+    if not isinstance(env, Expert):
+        raise InputError(f"expert: {type(env).__name__} has no `expert_action`")
+    while True:
+        yield env.expert_action()

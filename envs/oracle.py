@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import final
+from functools import partial
+from typing import Any, final
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from worldmodel.envs.tasks import TabletopTask
-from worldmodel.planners.costs import Cost
-from worldmodel.planners.planner import Objective
+from worldmodel.envs.goal_env import GoalEnv
+from worldmodel.errors import InputError
+from worldmodel.frames import as_frames
+from worldmodel.imagined import Imagined
 
 
 @final
@@ -20,14 +21,15 @@ class SimulatorForesight:
     """Tries actions in the real simulator and returns it to where it was, bit for bit.
 
     It knows what a learned model would have to predict, the pictures, and neither distance nor
-    success. It stands for E = 1 environment and is a `Foresight`.
+    success. It stands for E = 1 environment and is a `Foresight`; only frames that somebody asks
+    for are rendered.
 
     Args:
-        task: The task that is being played.
+        env: What is being played.
     """
 
-    def __init__(self, task: TabletopTask) -> None:
-        self._task = task
+    def __init__(self, env: GoalEnv) -> None:
+        self._env = env
 
     def reset(self, frame: Tensor) -> None:
         """Nothing to take in: the simulator is the present."""
@@ -35,54 +37,55 @@ class SimulatorForesight:
     def observe(self, action: Tensor, frame: Tensor) -> None:
         """Nothing to take in: the simulator is the present."""
 
-    def objective(self, cost: Cost) -> Objective:
-        """Cost of action sequences; only the pictures that the cost looks at are rendered."""
+    def imagine(self, actions: Tensor) -> Iterator[Imagined]:
+        """See `Foresight.imagine`; all candidates go in step.
 
-        def costs(actions: Tensor) -> Tensor:
-            with self._present() as present:
-                return self._costs(cost, actions[0], present)[None]
-
-        return costs
-
-    def imagine(self, actions: Tensor) -> Tensor:
-        """Frames that actions (1, T, A) lead to, in [0, 1]. Shape (1, T, C, H, W)."""
-        with self._present():
-            frames = []
-            for action in actions[0].numpy():
-                self._task.tabletop.control(action)
-                frames.append(self._frame())
-        return torch.stack(frames)[None]
-
-    def _costs(self, cost: Cost, actions: Tensor, present: np.ndarray) -> Tensor:
-        """Costs (N,) of actions (N, T, A), all candidates in step."""
-        candidates, horizon, _ = actions.shape
-        states = [present] * candidates
-        height, width, channels = self._task.goal_image.shape
-        frames = torch.zeros(candidates, channels, height, width)
-        total = actions.new_zeros(candidates)
+        Raises:
+            InputError: The actions are not for one environment.
+        """
+        environments, candidates, horizon, _ = actions.shape
+        if environments != 1:
+            raise InputError(f"simulator: expected actions of 1 environment, got {environments}")
+        states: tuple[Any, ...] = (self._env.save_state(),) * candidates
         for t in range(horizon):
-            for n, action in enumerate(actions[:, t].numpy()):
-                self._task.restore_state(states[n])
-                self._task.tabletop.control(action)
-                states[n] = self._task.save_state()
-                if cost.sees(t, horizon):
-                    frames[n] = self._frame()
-            total += cost.step(frames, actions[:, t], t, horizon)
-        return total
+            action = actions[0, :, t]
+            states = self._advanced(states, action)
+            yield Imagined(
+                t, horizon, action, states, frame=partial(self._frames, states), latent=_no_latent
+            )
+
+    def _advanced(self, states: Sequence[Any], actions: Tensor) -> tuple[Any, ...]:
+        """The states that an action each leads to."""
+
+        def advanced(state: Any, action: Tensor) -> Any:
+            self._env.restore_state(state)
+            self._env.advance(action.numpy())
+            return self._env.save_state()
+
+        with self._undone():
+            return tuple(map(advanced, states, actions))
+
+    def _frames(self, states: Sequence[Any]) -> Tensor:
+        """What is seen in each state: (N, C, H, W) in [0, 1]."""
+
+        def frame(state: Any) -> Tensor:
+            self._env.restore_state(state)
+            return as_frames(self._env.render())
+
+        with self._undone():
+            return torch.cat([frame(state) for state in states])
 
     @contextmanager
-    def _present(self) -> Iterator[np.ndarray]:
+    def _undone(self) -> Iterator[None]:
         """Whatever is tried inside, the simulator ends up where it was."""
-        state = self._task.save_state()
+        present = self._env.save_state()
         try:
-            yield state
+            yield
         finally:
-            self._task.restore_state(state)
-
-    def _frame(self) -> Tensor:
-        return as_frame(self._task.tabletop.render())
+            self._env.restore_state(present)
 
 
-def as_frame(picture: np.ndarray) -> Tensor:
-    """Bytes (H, W, C) as a frame (C, H, W) in [0, 1]."""
-    return torch.from_numpy(picture).movedim(-1, -3) / 255
+def _no_latent() -> Tensor:
+    raise InputError(
+        "latent: a simulator has none; expected a cost of frames or actions, or a learned model"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
@@ -11,11 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from worldmodel.envs.oracle import as_frame
-from worldmodel.envs.tasks import TabletopTask
-from worldmodel.planners.agent import VisualMPC
-from worldmodel.planners.costs import Cost
-from worldmodel.planners.planner import Plan
+from worldmodel.envs.goal_env import GoalEnv
+from worldmodel.frames import as_frames
+from worldmodel.planners.agent import Agent
+from worldmodel.planners.cost import Cost
 from worldmodel.report.film import beside
 from worldmodel.report.picture import to_uint8
 
@@ -26,8 +26,8 @@ class Outcome:
     """How an episode went, judged on its last state.
 
     Attributes:
-        start_distance: To the goal before the first action, in metres.
-        final_distance: To the goal after the last action, in metres.
+        start_distance: To the goal before the first action, in the suite's unit.
+        final_distance: To the goal after the last action, in the suite's unit.
         success: Whether the task holds at the end.
         seconds_per_action: Wall-clock time that the agent took, on average.
         steps_per_action: Steps that the agent imagined or simulated, on average.
@@ -47,7 +47,8 @@ class Film:
 
     Attributes:
         real: From the first to the last frame. Shape (T+1, H, W, 3).
-        imagined: The end of the plan that was followed at each step. Shape (T, H, W, 3).
+        imagined: The end of the plan that was followed at each step, or what was seen then if
+            there was no plan. Shape (T, H, W, 3).
         goal: Shape (H, W, 3).
     """
 
@@ -61,10 +62,11 @@ class Film:
         return beside(self.real, self.imagined, self.goal[None], labels=labels)
 
 
+@torch.no_grad()
 def play(
-    task: TabletopTask,
-    agent: VisualMPC,
-    cost: Callable[[Tensor], Cost],
+    env: GoalEnv,
+    agent: Agent,
+    aim: Callable[[Tensor], Cost],
     generator: torch.Generator,
     *,
     seed: int,
@@ -73,32 +75,34 @@ def play(
     """Play an episode to its full length: stopping at success would let the truth leak in.
 
     Args:
-        task: Where to act.
+        env: Where to act.
         agent: Who acts.
-        cost: From the goal image, values in [0, 1], shape (1, C, H, W), to what is minimised.
-        generator: Source of the planner's randomness.
+        aim: From the goal image, values in [0, 1], shape (1, C, H, W), to what is minimised.
+        generator: Source of the agent's randomness.
         seed: Of start and goal.
         steps: Actions to take.
     """
-    picture, start = task.reset(seed=seed)
-    agent.reset(cost(as_frame(task.goal_image)[None]), generator)
-    real, imagined, info = [picture], [], start
-    seconds, plans = 0.0, list[Plan]()
+    picture, start = env.reset(seed=seed)
+    agent.reset(aim(as_frames(env.goal_image)), generator)
+    real, imagined, info, seconds = [picture], [], start, 0.0
     for _ in range(steps):
         begin = time.perf_counter()
-        action = agent.act(as_frame(picture)[None])
+        action = agent.act(as_frames(picture))
         seconds += time.perf_counter() - begin
-        if not plans or agent.plan is not plans[-1]:
-            plans.append(agent.plan)
-        imagined.append(to_uint8(agent.foreseen()[0, -1]))
-        picture, _, _, _, info = task.step(action[0].numpy())
+        imagined.append(_end_of_plan(agent, picture))
+        picture, _, _, _, info = env.step(action[0].cpu().numpy())
         real.append(picture)
-    imagined_steps = sum(plan.evaluations * plan.actions.shape[1] for plan in plans)
     outcome = Outcome(
-        start_distance=start["distance"],
-        final_distance=info["distance"],
+        start_distance=float(start["distance"]),
+        final_distance=float(info["distance"]),
         success=bool(info["success"]),
         seconds_per_action=seconds / steps,
-        steps_per_action=imagined_steps / steps,
+        steps_per_action=agent.imagined_steps / steps,
     )
-    return outcome, Film(np.stack(real), np.stack(imagined), task.goal_image)
+    return outcome, Film(np.stack(real), np.stack(imagined), env.goal_image)
+
+
+def _end_of_plan(agent: Agent, seen: np.ndarray) -> np.ndarray:
+    """The last frame that is foreseen, (H, W, 3), or what is seen if nothing is."""
+    last = deque(agent.foreseen(), maxlen=1)
+    return to_uint8(last[0].frame[0]) if last else seen

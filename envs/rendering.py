@@ -8,7 +8,6 @@ from __future__ import annotations
 import atexit
 import importlib
 import logging
-import os
 from abc import ABC, abstractmethod
 from functools import cache
 from typing import Any, final
@@ -18,7 +17,7 @@ import mujoco
 import numpy as np
 import torch  # noqa: F401  A GL context opened before torch is loaded crashes the process.
 
-from worldmodel.envs.backend import OPENGL, RAYCASTER
+from worldmodel.envs.backend import OPENGL, RAYCASTER, chosen_backend
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +66,7 @@ class OpenGLRenderer(Renderer):
             self._scene.flags[flag] = 0
         self._window = mujoco.MjrRect(0, 0, width, height)
         self._pixels = np.empty((height, width, 3), np.uint8)
-        context_class = importlib.import_module(f"mujoco.{os.environ['MUJOCO_GL']}").GLContext
+        context_class = importlib.import_module(f"mujoco.{chosen_backend()}").GLContext
         self._gl = context_class(width, height)
         self._gl.make_current()
         _open.add(self)
@@ -105,7 +104,7 @@ class OpenGLRenderer(Renderer):
 
 @final
 class RayRenderer(Renderer):
-    """One ray per pixel with `mj_multiRay`, coloured by the geom and one diffuse light.
+    """One ray per pixel with `mj_multiRay`, colored by the geom and one diffuse light.
 
     Textures and transparency are not drawn; the model's first light shines along its direction.
     """
@@ -124,7 +123,7 @@ class RayRenderer(Renderer):
         self._ambient = headlight.ambient + (model.light_ambient[0] if model.nlight else 0.0)
         self._diffuse = model.light_diffuse[0] if model.nlight else headlight.diffuse
         material = model.geom_matid
-        self._colours = np.where(
+        self._colors = np.where(
             (material >= 0)[:, None],
             model.mat_rgba[material, :3] if model.nmat else 0.0,
             model.geom_rgba[:, :3],
@@ -154,9 +153,9 @@ class RayRenderer(Renderer):
         )
         light = data.light_xdir[0] if self._model.nlight else -rotation[:, 2]
         facing = np.clip(-normal.reshape(-1, 3) @ light, 0.0, 1.0)[:, None]
-        colour = self._colours[geom] * (self._ambient + facing * self._diffuse)
-        colour[geom < 0] = 0.0
-        return (np.clip(colour, 0.0, 1.0) * 255 + 0.5).astype(np.uint8).reshape(self._shape)
+        color = self._colors[geom] * (self._ambient + facing * self._diffuse)
+        color[geom < 0] = 0.0
+        return (np.clip(color, 0.0, 1.0) * 255 + 0.5).astype(np.uint8).reshape(self._shape)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -191,4 +190,4 @@ def make_renderer(model: mujoco.MjModel, camera: int, height: int, width: int) -
         height: In pixels.
         width: In pixels.
     """
-    return _renderer_class(os.environ["MUJOCO_GL"])(model, camera, height, width)
+    return _renderer_class(chosen_backend())(model, camera, height, width)

@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Literal, final
+from typing import final
 
 from worldmodel.envs.play import Outcome
 from worldmodel.errors import InputError
-
-Contestant = Literal["model", "oracle", "random", "null"]
-"""The learned model, the simulator in its place, random actions, no motion."""
 
 
 @final
@@ -20,7 +17,7 @@ class EpisodeRecord:
     """One contestant's episode.
 
     Attributes:
-        laboratory: Where it was played.
+        domain: Where it was played.
         episode: Its number there, from 0.
         contestant: Who played.
         seed: Of start and goal.
@@ -28,9 +25,9 @@ class EpisodeRecord:
         outcome: How it went.
     """
 
-    laboratory: str
+    domain: str
     episode: int
-    contestant: Contestant
+    contestant: str
     seed: int
     skipped: int
     outcome: Outcome
@@ -45,8 +42,8 @@ class Score:
         episodes: Number N.
         successes: Episodes whose last state holds the goal.
         interval: Limits of the success rate at 95 % confidence, after Wilson.
-        start_distance: Mean, in metres.
-        final_distance: Mean, in metres.
+        start_distance: Mean, in the suite's unit.
+        final_distance: Mean, in the suite's unit.
         seconds_per_action: Mean.
         steps_per_action: Mean number of imagined or simulated steps.
     """
@@ -63,12 +60,18 @@ class Score:
 @final
 @dataclass(frozen=True)
 class Benchmark:
-    """All episodes that were played."""
+    """All episodes that were played.
+
+    Attributes:
+        records: In the order in which they were played.
+        unit: Of the distances.
+    """
 
     records: tuple[EpisodeRecord, ...]
+    unit: str
 
-    def score(self, contestant: Contestant, laboratory: str | None = None) -> Score:
-        """Of one contestant, in one laboratory or in all.
+    def score(self, contestant: str, domain: str | None = None) -> Score:
+        """Of one contestant, in one domain or in all.
 
         Raises:
             InputError: There is no such episode.
@@ -76,10 +79,10 @@ class Benchmark:
         outcomes = [
             record.outcome
             for record in self.records
-            if record.contestant == contestant and laboratory in (None, record.laboratory)
+            if record.contestant == contestant and domain in (None, record.domain)
         ]
         if not outcomes:
-            raise InputError(f"benchmark: no episode of {contestant} in {laboratory or 'any'}")
+            raise InputError(f"benchmark: no episode of {contestant} in {domain or 'any'}")
         successes = sum(outcome.success for outcome in outcomes)
         return Score(
             episodes=len(outcomes),
@@ -92,15 +95,15 @@ class Benchmark:
         )
 
     def rows(self) -> list[dict[str, str | float]]:
-        """For a table: a row per laboratory and contestant, and per contestant in all of them."""
-        laboratories: list[str | None] = [*dict.fromkeys(r.laboratory for r in self.records)]
+        """For a table: a row per domain and contestant, and per contestant in all of them."""
+        laboratories: list[str | None] = [*dict.fromkeys(r.domain for r in self.records)]
         if len(laboratories) > 1:
             laboratories.append(None)
-        contestants: list[Contestant] = [*dict.fromkeys(r.contestant for r in self.records)]
+        contestants: list[str] = [*dict.fromkeys(r.contestant for r in self.records)]
         return [
-            {"laboratory": laboratory or "all", "planner": contestant}
-            | _row(self.score(contestant, laboratory))
-            for laboratory in laboratories
+            {"domain": domain or "all", "contestant": contestant}
+            | _row(self.score(contestant, domain), self.unit)
+            for domain in laboratories
             for contestant in contestants
         ]
 
@@ -114,13 +117,13 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     return max(centre - spread, 0.0), min(centre + spread, 1.0)
 
 
-def _row(score: Score) -> dict[str, str | float]:
+def _row(score: Score, unit: str) -> dict[str, str | float]:
     low, high = score.interval
     return {
         "success": f"{score.successes}/{score.episodes}",
         "95 % interval": f"{low:.0%} to {high:.0%}",
-        "distance at start (cm)": 100 * score.start_distance,
-        "at end (cm)": 100 * score.final_distance,
+        f"distance at start ({unit})": score.start_distance,
+        f"at end ({unit})": score.final_distance,
         "s/action": score.seconds_per_action,
         "imagined steps/action": score.steps_per_action,
     }

@@ -1,1 +1,26 @@
-"""Planning in imagination: planners, costs, objectives, and the agent that uses them."""
+"""Planning in imagination: planners, costs, the objective, and the agent that uses them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from worldmodel.registry import Registry
+
+if TYPE_CHECKING:
+    from worldmodel.planners.cost import CostConfig
+    from worldmodel.planners.planner import PlannerConfig
+
+PLANNERS: Registry[type[PlannerConfig]] = Registry(
+    "planner",
+    {
+        "cem": "worldmodel.planners.cem:CEMConfig",
+        "random": "worldmodel.planners.baselines:RandomConfig",
+        "null": "worldmodel.planners.baselines:NullConfig",
+    },
+)
+"""What searches for actions, by name."""
+
+COSTS: Registry[type[CostConfig]] = Registry(
+    "cost", {"goal-image": "worldmodel.planners.costs.goal_image:GoalImageConfig"}
+)
+"""What compares an imagined future with a goal, by name."""

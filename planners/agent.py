@@ -2,94 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Protocol, final
+from collections.abc import Iterator
+from typing import Protocol, final, overload
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from worldmodel.errors import InputError
-from worldmodel.model import State, WorldModel
-from worldmodel.planners.costs import Cost
-from worldmodel.planners.objective import ImaginedObjective
-from worldmodel.planners.planner import Bounds, Objective, Plan, Planner
-from worldmodel.rollout import advance, begin, imagine
+from worldmodel.frames import as_frames
+from worldmodel.imagined import Imagined
+from worldmodel.planners.cost import LAST_STEP, Cost, Schedule
+from worldmodel.planners.foresight import Foresight
+from worldmodel.planners.objective import objective
+from worldmodel.planners.planner import Bounds, Plan, Planner
 
 
-class Foresight(Protocol):
-    """What tells the future of actions: a learned model, or a simulator.
+class Agent(Protocol):
+    """Acts in an episode."""
 
-    Frames have values in [0, 1] and shape (E, C, H, W).
-    """
-
-    def reset(self, frame: Tensor) -> None:
-        """Start from a first frame."""
+    @property
+    def imagined_steps(self) -> int:
+        """Steps imagined or simulated for all candidates since `reset`, of one environment."""
         ...
 
-    def observe(self, action: Tensor, frame: Tensor) -> None:
-        """Take in that an action (E, A) really led to a frame."""
+    def reset(self, cost: Cost, generator: torch.Generator) -> None:
+        """Begin an episode: what to minimise, and the source of all randomness."""
         ...
 
-    def objective(self, cost: Cost) -> Objective:
-        """Cost of action sequences from the present."""
+    def act(self, seen: Tensor) -> Tensor:
+        """The next actions (E, A) after frames (E, C, H, W) in [0, 1]."""
         ...
 
-    def imagine(self, actions: Tensor) -> Tensor:
-        """Frames that actions (E, T, A) lead to, in [0, 1]. Shape (E, T, C, H, W)."""
+    def foreseen(self) -> Iterator[Imagined]:
+        """What the latest action and those planned after it should lead to; empty if unknown."""
         ...
-
-
-@final
-class ModelForesight:
-    """A world model that keeps its state between plans: each frame is encoded once.
-
-    Args:
-        model: The world model; put into evaluation mode.
-        at_once: Candidates imagined side by side; all if None.
-        bfloat16: Imagine in bfloat16 autocast.
-    """
-
-    def __init__(
-        self, model: WorldModel, at_once: int | None = None, bfloat16: bool = False
-    ) -> None:
-        self._model = model.eval()
-        self._at_once, self._bfloat16 = at_once, bfloat16
-        self._state: State | None = None
-
-    def reset(self, frame: Tensor) -> None:
-        """See `Foresight.reset`."""
-        self._state = begin(self._model, frame.to(self._model.device))
-
-    @torch.inference_mode()
-    def observe(self, action: Tensor, frame: Tensor) -> None:
-        """See `Foresight.observe`."""
-        device = self._model.device
-        self._state = advance(self._model, self._now(), action.to(device), frame.to(device))
-
-    def objective(self, cost: Cost) -> Objective:
-        """See `Foresight.objective`."""
-        return ImaginedObjective(self._model, self._now(), cost, self._at_once, self._bfloat16)
-
-    @torch.inference_mode()
-    def imagine(self, actions: Tensor) -> Tensor:
-        """See `Foresight.imagine`."""
-        frames = imagine(self._model, self._now(), actions.to(self._model.device))
-        return frames.clamp(0.0, 1.0).to(actions.device)
-
-    def _now(self) -> State:
-        if self._state is None:
-            raise InputError("foresight: expected `reset` with a first frame before anything else")
-        return self._state
 
 
 @final
 class VisualMPC:
-    """Acts by planning in foresight, again after every few actions.
+    """Acts by planning in foresight, again after every few actions; an `Agent`.
 
     Args:
         foresight: Tells the future of actions.
         planner: Searches for the actions of least cost.
         bounds: Limits of the actions.
         replan_every: Actions executed of each plan, 1 to the planner's horizon.
+        schedule: Which steps of a plan count how much.
+        at_once: Candidates imagined side by side; all if None.
         seconds: Time after which a search stops; None for no limit.
 
     Raises:
@@ -102,6 +62,8 @@ class VisualMPC:
         planner: Planner,
         bounds: Bounds,
         replan_every: int = 1,
+        schedule: Schedule = LAST_STEP,
+        at_once: int | None = None,
         seconds: float | None = None,
     ) -> None:
         if not 1 <= replan_every <= planner.horizon:
@@ -110,10 +72,11 @@ class VisualMPC:
                 f"got {replan_every}"
             )
         self._foresight, self._planner, self._bounds = foresight, planner, bounds
-        self._replan_every, self._seconds = replan_every, seconds
+        self._schedule, self._at_once, self._seconds = schedule, at_once, seconds
+        self._replan_every = replan_every
         self._aim: tuple[Cost, torch.Generator] | None = None
         self._plan: Plan | None = None
-        self._executed = 0
+        self._executed = self._imagined_steps = 0
 
     @property
     def plan(self) -> Plan:
@@ -123,27 +86,42 @@ class VisualMPC:
             InputError: There is none before the first action.
         """
         if self._plan is None:
-            raise InputError("agent: expected `act` before there is a plan")
+            raise InputError("agent: there is no plan yet; call `act` first")
         return self._plan
 
-    def reset(self, cost: Cost, generator: torch.Generator) -> None:
-        """Begin an episode: what to minimise, and the source of the planner's randomness."""
-        self._plan, self._aim, self._executed = None, (cost, generator), 0
+    @property
+    def imagined_steps(self) -> int:
+        """See `Agent.imagined_steps`."""
+        return self._imagined_steps
 
-    def act(self, frame: Tensor) -> Tensor:
+    def reset(self, cost: Cost, generator: torch.Generator | int = 0) -> None:
+        """Begin an episode: what to minimise, and the source of randomness or its seed."""
+        if isinstance(generator, int):
+            generator = torch.Generator().manual_seed(generator)
+        self._plan, self._aim = None, (cost, generator)
+        self._executed = self._imagined_steps = 0
+
+    @overload
+    def act(self, seen: Tensor) -> Tensor: ...
+    @overload
+    def act(self, seen: np.ndarray) -> np.ndarray: ...
+    def act(self, seen: Tensor | np.ndarray) -> Tensor | np.ndarray:
         """The next actions, within the bounds; they must be executed before the next call.
 
         Args:
-            frame: Seen now, values in [0, 1]. Shape (E, C, H, W).
+            seen: Frames, values in [0, 1], shape (E, C, H, W); or one picture, uint8 (H, W, C).
 
         Returns:
-            Actions in the units of the model. Shape (E, A).
+            Actions in the units of the model, shape (E, A); for a picture an array of shape (A,).
 
         Raises:
-            InputError: There was no `reset`, or the frame does not fit the model.
+            InputError: There was no `reset`, or what is seen does not fit the model.
         """
+        if isinstance(seen, np.ndarray):
+            return self.act(as_frames(seen))[0].cpu().numpy()
         if self._aim is None:
-            raise InputError("agent: expected `reset` with a cost before `act`")
+            raise InputError("agent: call `reset` with a cost before `act`")
+        frame = as_frames(seen)
         if self._plan is None:
             self._foresight.reset(frame)
         else:
@@ -154,22 +132,22 @@ class VisualMPC:
         self._executed += 1
         return self._plan.actions[:, self._executed - 1]
 
-    def foreseen(self) -> Tensor:
-        """Frames that the latest action and the rest of its plan should lead to, in [0, 1].
-
-        Shape (E, T', C, H, W); ask between `act` and the execution of its action.
+    def foreseen(self) -> Iterator[Imagined]:
+        """See `Agent.foreseen`; ask between `act` and the execution of its action.
 
         Raises:
             InputError: There is no plan yet.
         """
-        return self._foresight.imagine(self.plan.actions[:, self._executed - 1 :])
+        return self._foresight.imagine(self.plan.actions[:, None, self._executed - 1 :])
 
     def _replan(self, cost: Cost, generator: torch.Generator, environments: int) -> Plan:
-        return self._planner.plan(
-            self._foresight.objective(cost),
+        plan = self._planner.plan(
+            objective(self._foresight, cost, self._schedule, self._at_once),
             self._bounds,
             generator,
             environments=environments,
             previous=self._plan.shifted(self._executed) if self._plan else None,
             seconds=self._seconds,
         )
+        self._imagined_steps += plan.evaluations * self._planner.horizon
+        return plan

@@ -3,25 +3,47 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import final
 
 import torch
 from torch import Tensor
 
-from worldmodel.planners.planner import Bounds, Objective, Plan, Planner
+from worldmodel.errors import check_at_least
+from worldmodel.planners.planner import Bounds, Objective, Plan, Planner, PlannerConfig
 
 
-@final
-class RandomPlanner(Planner):
-    """Uniform actions within the bounds."""
+@dataclass(frozen=True)
+class BaselineConfig(PlannerConfig, ABC):
+    """Options of a baseline.
 
-    def __init__(self, horizon: int) -> None:
-        self._horizon = horizon
+    Attributes:
+        horizon: Steps T of a plan.
+    """
+
+    horizon: int = 12
+
+    def __post_init__(self) -> None:
+        check_at_least(1, self, "horizon")
+
+
+class Baseline(Planner, ABC):
+    """A plan that costs no evaluation."""
+
+    def __init__(self, config: BaselineConfig) -> None:
+        self.config = config
 
     @property
     def horizon(self) -> int:
         """See `Planner.horizon`."""
-        return self._horizon
+        return self.config.horizon
+
+    @abstractmethod
+    def actions(
+        self, shape: tuple[int, int, int], bounds: Bounds, generator: torch.Generator
+    ) -> Tensor:
+        """Actions of shape (E, T, A)."""
 
     def plan(
         self,
@@ -36,45 +58,49 @@ class RandomPlanner(Planner):
         """See `Planner.plan`."""
         start = time.perf_counter()
         shape = (environments, self.horizon, len(bounds.low))
-        share = torch.rand(shape, generator=generator, device=generator.device).to(bounds.low)
-        return _unevaluated(bounds.clamp(torch.lerp(bounds.low, bounds.high, share)), start)
+        actions = bounds.clamp(self.actions(shape, bounds, generator))
+        cost = actions.new_full((environments,), torch.nan)
+        return Plan(actions, cost, evaluations=0, seconds=time.perf_counter() - start)
 
 
 @final
-class NullPlanner(Planner):
+@dataclass(frozen=True)
+class RandomConfig(BaselineConfig):
+    """Options of `RandomPlanner`."""
+
+    def build(self) -> RandomPlanner:
+        """See `PlannerConfig.build`."""
+        return RandomPlanner(self)
+
+
+@final
+class RandomPlanner(Baseline):
+    """Uniform actions within the bounds."""
+
+    def actions(
+        self, shape: tuple[int, int, int], bounds: Bounds, generator: torch.Generator
+    ) -> Tensor:
+        """See `Baseline.actions`."""
+        share = torch.rand(shape, generator=generator, device=generator.device).to(bounds.low)
+        return torch.lerp(bounds.low, bounds.high, share)
+
+
+@final
+@dataclass(frozen=True)
+class NullConfig(BaselineConfig):
+    """Options of `NullPlanner`."""
+
+    def build(self) -> NullPlanner:
+        """See `PlannerConfig.build`."""
+        return NullPlanner(self)
+
+
+@final
+class NullPlanner(Baseline):
     """No motion: the action 0, or the nearest to it within the bounds."""
 
-    def __init__(self, horizon: int) -> None:
-        self._horizon = horizon
-
-    @property
-    def horizon(self) -> int:
-        """See `Planner.horizon`."""
-        return self._horizon
-
-    def plan(
-        self,
-        objective: Objective,
-        bounds: Bounds,
-        generator: torch.Generator,
-        *,
-        environments: int = 1,
-        previous: Plan | None = None,
-        seconds: float | None = None,
-    ) -> Plan:
-        """See `Planner.plan`."""
-        start = time.perf_counter()
-        zeros = bounds.low.new_zeros(environments, self.horizon, len(bounds.low))
-        return _unevaluated(bounds.clamp(zeros), start)
-
-
-def _unevaluated(actions: Tensor, start: float) -> Plan:
-    environments = actions.shape[0]
-    return Plan(
-        actions=actions,
-        cost=actions.new_full((environments,), torch.nan),
-        elites=actions[:, None],
-        history=actions.new_empty(environments, 0),
-        evaluations=0,
-        seconds=time.perf_counter() - start,
-    )
+    def actions(
+        self, shape: tuple[int, int, int], bounds: Bounds, generator: torch.Generator
+    ) -> Tensor:
+        """See `Baseline.actions`."""
+        return bounds.low.new_zeros(shape)

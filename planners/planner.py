@@ -5,8 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import final
+from typing import Any, final
 
+import gymnasium as gym
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -45,6 +47,20 @@ class Bounds:
                 f"got {self.low.tolist()} and {self.high.tolist()}"
             )
 
+    @classmethod
+    def of(cls, space: gym.Space[Any]) -> Bounds:
+        """The limits of an environment's actions.
+
+        Raises:
+            InputError: They are no vectors with finite limits.
+        """
+        if not isinstance(space, gym.spaces.Box) or len(space.shape) != 1:
+            raise InputError(f"bounds: expected actions in a Box of shape (A,), got {space}")
+        low, high = (
+            torch.from_numpy(limit.astype(np.float32)) for limit in (space.low, space.high)
+        )
+        return cls(low, high)
+
     @property
     def middle(self) -> Tensor:
         """Centre. Shape (A,)."""
@@ -68,16 +84,12 @@ class Plan:
     Attributes:
         actions: The best sequence that was evaluated. Shape (E, T, A).
         cost: Its cost; NaN if the planner evaluates nothing. Shape (E,).
-        elites: The best sequences, best first. Shape (E, K, T, A).
-        history: Best cost after each iteration. Shape (E, I).
         evaluations: Candidates evaluated per environment; each costs T steps of the model.
         seconds: Wall-clock time that planning took.
     """
 
     actions: Tensor
     cost: Tensor
-    elites: Tensor
-    history: Tensor
     evaluations: int
     seconds: float
 
@@ -85,19 +97,23 @@ class Plan:
         """The plan after its first actions were executed; the end is filled with 0, no motion.
 
         So a plan that reaches its goal stays there, and is carried out instead of put off. Cost,
-        history, evaluations and seconds are still those of the search.
+        evaluations and seconds are still those of the search.
 
         Raises:
             InputError: `steps` is negative.
         """
         if steps < 0:
             raise InputError(f"steps: expected at least 0, got {steps}")
-        return replace(self, actions=_moved(self.actions, steps), elites=_moved(self.elites, steps))
+        end = min(steps, self.actions.shape[1])
+        return replace(self, actions=pad(self.actions[:, steps:], (0, 0, 0, end)))
 
 
-def _moved(actions: Tensor, steps: int) -> Tensor:
-    """Actions (..., T, A) without the first ones, as long as before."""
-    return pad(actions[..., steps:, :], (0, 0, 0, min(steps, actions.shape[-2])))
+class PlannerConfig(ABC):
+    """Options of one planner; a frozen dataclass next to it."""
+
+    @abstractmethod
+    def build(self) -> Planner:
+        """The planner."""
 
 
 class Planner(ABC):

@@ -9,13 +9,15 @@ import torch
 
 from worldmodel.errors import InputError
 from worldmodel.model import ModelConfig, State, WorldModel
-from worldmodel.planners.agent import ModelForesight, VisualMPC
-from worldmodel.planners.baselines import NullPlanner, RandomPlanner
+from worldmodel.planners.agent import VisualMPC
+from worldmodel.planners.baselines import NullConfig, RandomConfig
 from worldmodel.planners.cem import CEM, CEMConfig
-from worldmodel.planners.costs import ActionPenalty, GoalImage
-from worldmodel.planners.objective import ImaginedObjective
+from worldmodel.planners.costs.action_penalty import ActionPenalty
+from worldmodel.planners.costs.goal_image import GoalImage
+from worldmodel.planners.foresight import ModelForesight
+from worldmodel.planners.objective import objective
 from worldmodel.planners.planner import Bounds
-from worldmodel.rollout import begin, imagine, observe
+from worldmodel.rollout import imagine, observe
 
 BOUNDS = Bounds(torch.full((2,), -0.5), torch.full((2,), 0.5))
 TURN = torch.arange(16.0) * math.tau / 16
@@ -65,6 +67,18 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
+def seeing(model, frame):
+    """A model's foresight that has seen a first frame."""
+    foresight = ModelForesight(model)
+    foresight.reset(frame)
+    return foresight
+
+
+def frames_of(imagined):
+    """(B, T, C, H, W)."""
+    return torch.stack([step.frame for step in imagined], dim=1)
+
+
 def positions(*pairs):
     return torch.tensor(pairs)
 
@@ -73,8 +87,7 @@ def test_objective_is_the_cost_of_the_imagined_frames():
     model = SpotModel()
     frame, goal = spot(positions([4.0, 4.0], [9.0, 6.0])), spot(positions([8.0, 8.0], [5.0, 9.0]))
     actions = torch.rand(2, 5, 3, 2, generator=seeded()) * 0.4 - 0.2
-    state = begin(model, frame)
-    costs = ImaginedObjective(model, state, GoalImage(goal, scales=(1,)))(actions)
+    costs = objective(seeing(model, frame), GoalImage(goal, scales=(1,)))(actions)
     strength = 10 * 0.9 ** torch.arange(3.0)
     end = place(frame)[:, None] + (actions * strength[:, None]).sum(2)
     expected = (spot(end) - goal[:, None]).square().sum((2, 3, 4))
@@ -83,21 +96,20 @@ def test_objective_is_the_cost_of_the_imagined_frames():
 
 def test_imagining_fewer_candidates_at_once_changes_nothing():
     model = SpotModel()
-    state = begin(model, spot(positions([4.0, 4.0], [9.0, 6.0])))
+    foresight = seeing(model, spot(positions([4.0, 4.0], [9.0, 6.0])))
     cost = GoalImage(spot(positions([8.0, 8.0], [5.0, 9.0]))) + 0.1 * ActionPenalty()
     actions = torch.rand(2, 7, 3, 2, generator=seeded()) - 0.5
-    together = ImaginedObjective(model, state, cost)(actions)
+    together = objective(foresight, cost)(actions)
     assert model.batches == [14] * 3
-    parts = ImaginedObjective(model, state, cost, at_once=3)(actions)
+    parts = objective(foresight, cost, at_once=3)(actions)
     assert model.batches[3:] == [6] * 6 + [2] * 3
     torch.testing.assert_close(parts, together)
 
 
 def test_actions_of_another_width_are_refused():
-    model = SpotModel()
-    objective = ImaginedObjective(model, begin(model, spot(positions([4.0, 4.0]))), ActionPenalty())
+    foresight = seeing(SpotModel(), spot(positions([4.0, 4.0])))
     with pytest.raises(InputError, match="expects width 2, got 5"):
-        objective(torch.zeros(1, 3, 2, 5))
+        objective(foresight, ActionPenalty())(torch.zeros(1, 3, 2, 5))
 
 
 def test_the_agent_reaches_the_goals_of_two_environments():
@@ -127,13 +139,15 @@ def test_each_frame_is_encoded_once():
 def test_the_state_is_that_of_the_observed_frames_and_executed_actions():
     model = SpotModel()
     foresight = ModelForesight(model)
-    agent = VisualMPC(foresight, RandomPlanner(2), BOUNDS)
+    agent = VisualMPC(foresight, RandomConfig(2).build(), BOUNDS)
     agent.reset(ActionPenalty(), seeded())
     frames = spot(torch.rand(4, 1, 2, generator=seeded(3)) * 8 + 4)
     actions = [agent.act(frame) for frame in frames]
     expected = observe(model, frames.movedim(0, 1), torch.stack(actions[:3], dim=1))
     future = torch.rand(1, 2, 2, generator=seeded(4)) - 0.5
-    torch.testing.assert_close(foresight.imagine(future), imagine(model, expected, future))
+    torch.testing.assert_close(
+        frames_of(foresight.imagine(future[:, None])), frames_of(imagine(model, expected, future))
+    )
 
 
 def test_a_new_episode_forgets_the_last():
@@ -152,12 +166,12 @@ def test_a_plan_starts_from_the_shifted_last_one():
     costs = []
     for step in range(3):
         here = here + 10 * 0.9**step * agent.act(spot(here))
-        costs.append(agent.plan.history[0, 0].item())
+        costs.append(agent.plan.cost.item())
     assert costs[1] <= costs[0] * 1.05
 
 
 def test_a_null_agent_rests():
-    agent = VisualMPC(ModelForesight(SpotModel()), NullPlanner(2), BOUNDS)
+    agent = VisualMPC(ModelForesight(SpotModel()), NullConfig(2).build(), BOUNDS)
     agent.reset(ActionPenalty(), seeded())
     assert not agent.act(spot(positions([4.0, 4.0]))).any()
 
@@ -166,7 +180,7 @@ def test_mistakes_are_refused():
     foresight = ModelForesight(SpotModel())
     with pytest.raises(InputError, match="1 to 12 actions of the horizon, got 13"):
         VisualMPC(foresight, CEM(), BOUNDS, replan_every=13)
-    with pytest.raises(InputError, match="expected `reset` with a cost"):
+    with pytest.raises(InputError, match="call `reset` with a cost before `act`"):
         VisualMPC(foresight, CEM(), BOUNDS).act(spot(positions([4.0, 4.0])))
     with pytest.raises(InputError, match="expected `reset` with a first frame"):
-        foresight.imagine(torch.zeros(1, 2, 2))
+        next(foresight.imagine(torch.zeros(1, 1, 2, 2)))

@@ -1,6 +1,7 @@
 """The oracle, the episode and the planning benchmark, in the real simulator."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -8,24 +9,32 @@ import pytest
 import torch
 from PIL import Image
 
-from worldmodel.envs.benchmark import BenchmarkConfig, benchmark
-from worldmodel.envs.oracle import SimulatorForesight, as_frame
+from worldmodel.envs import make
+from worldmodel.envs.benchmark import RECORDS, BenchmarkConfig, benchmark
+from worldmodel.envs.oracle import SimulatorForesight
 from worldmodel.envs.scores import wilson_interval
-from worldmodel.envs.tasks import push, reach
 from worldmodel.errors import InputError
+from worldmodel.frames import as_frames
 from worldmodel.models.predrnn import PredRNNConfig
 from worldmodel.planners.cem import CEMConfig
-from worldmodel.planners.costs import ActionPenalty, GoalImage
+from worldmodel.planners.cost import EVERY_STEP, LAST_STEP, Schedule
+from worldmodel.planners.costs.action_penalty import ActionPenalty
+from worldmodel.planners.costs.goal_image import GoalImage, GoalImageConfig
+from worldmodel.planners.objective import objective
+from worldmodel.planners.planning import PlanningConfig
 
-PLANNER = CEMConfig(horizon=4, candidates=12, iterations=2, elites=4, chunk=2)
+PLANNING = PlanningConfig(
+    CEMConfig(horizon=4, candidates=12, iterations=2, elites=4, chunk=2),
+    GoalImageConfig((4, 16, 32)),
+    replan_every=2,
+)
 BRIEF = BenchmarkConfig(
     task="reach",
     contestants=("oracle", "random", "null"),
     episodes=2,
     steps=3,
     films=1,
-    planner=PLANNER,
-    scales=(4, 16, 32),
+    planning=PLANNING,
 )
 
 SIMULATED = 2 * (2 * 12 * 4) / 3
@@ -34,7 +43,7 @@ SIMULATED = 2 * (2 * 12 * 4) / 3
 
 @pytest.fixture(scope="module")
 def task():
-    task = push()
+    task = make("tabletop/push")
     task.reset(seed=4)
     yield task
     task.close()
@@ -54,8 +63,14 @@ def test_the_oracle_leaves_no_trace_in_the_simulator(task):
     frames, end = future()
     task.restore_state(present)
     foresight = SimulatorForesight(task)
-    foresight.objective(GoalImage(as_frame(task.goal_image)[None]))(sequences(6, 3))
-    foresight.imagine(sequences(1, 4)[:, 0])
+    objective(foresight, GoalImage(task.goal_image), EVERY_STEP)(sequences(6, 3))
+    kept = [step.frame for step in foresight.imagine(sequences(1, 4))]
+    assert not torch.equal(kept[0], kept[-1])
+    stream = foresight.imagine(sequences(2, 4))
+    late = next(stream)
+    np.testing.assert_array_equal(task.save_state(), present)
+    del stream
+    assert late.frame.shape == (2, 3, 64, 64)
     np.testing.assert_array_equal(task.save_state(), present)
     again, end_again = future()
     np.testing.assert_array_equal(again, frames)
@@ -66,15 +81,17 @@ def test_the_oracle_leaves_no_trace_in_the_simulator(task):
 def test_the_oracle_imagines_what_really_happens(task):
     actions = sequences(5, 3)
     foresight = SimulatorForesight(task)
-    cost = GoalImage(as_frame(task.goal_image)[None], running=0.5) + 0.1 * ActionPenalty()
-    costs = foresight.objective(cost)(actions)
+    image = GoalImage(task.goal_image)
+    cost = Schedule(running=0.5) * image + 0.1 * ActionPenalty()
+    costs = objective(foresight, cost, EVERY_STEP)(actions)
     assert costs.shape == (1, 5)
     present = task.save_state()
     for n, sequence in enumerate(actions[0]):
-        frames = torch.stack([as_frame(task.step(action.numpy())[0]) for action in sequence])
+        frames = torch.cat([as_frames(task.step(action.numpy())[0]) for action in sequence])
         task.restore_state(present)
-        assert torch.equal(foresight.imagine(sequence[None])[0], frames)
-        expected = sum(cost.step(frames[t : t + 1], sequence[t : t + 1], t, 3) for t in range(3))
+        steps = list(foresight.imagine(sequence[None, None]))
+        assert torch.equal(torch.cat([step.frame for step in steps]), frames)
+        expected = torch.stack([cost(step) for step in steps]).sum(0)
         torch.testing.assert_close(costs[0, n : n + 1], expected)
 
 
@@ -82,21 +99,29 @@ def test_the_oracle_renders_only_what_the_cost_sees(task, monkeypatch):
     rendered = []
     render = task.tabletop.render
     monkeypatch.setattr(task.tabletop, "render", lambda: rendered.append(0) or render())
-    goal = as_frame(task.goal_image)[None]
-    for cost, pictures in [(GoalImage(goal, running=1.0), 15), (GoalImage(goal), 5)]:
+    image = GoalImage(task.goal_image)
+    for schedule, pictures in [(EVERY_STEP, 15), (LAST_STEP, 5)]:
         rendered.clear()
-        SimulatorForesight(task).objective(cost)(sequences(5, 3))
+        objective(SimulatorForesight(task), image, schedule)(sequences(5, 3))
         assert len(rendered) == pictures
 
 
 def test_the_oracle_handles_all_five_actions():
-    task = reach(planar=False)
+    task = make("tabletop/reach", planar=False)
     task.reset(seed=0)
     actions = sequences(1, 2, width=5)
-    imagined = SimulatorForesight(task).imagine(actions[:, 0])
-    real = [as_frame(task.step(action)[0]) for action in actions[0, 0].numpy()]
-    assert torch.equal(imagined[0], torch.stack(real))
+    imagined = [step.frame for step in SimulatorForesight(task).imagine(actions)]
+    real = [as_frames(task.step(action)[0]) for action in actions[0, 0].numpy()]
+    assert torch.equal(torch.cat(imagined), torch.cat(real))
     task.close()
+
+
+def test_the_oracle_has_no_latent_and_one_environment(task):
+    foresight = SimulatorForesight(task)
+    with pytest.raises(InputError, match="a simulator has none"):
+        _ = next(foresight.imagine(sequences(2, 2))).latent
+    with pytest.raises(InputError, match="1 environment, got 2"):
+        next(foresight.imagine(sequences(2, 2).expand(2, -1, -1, -1)))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +141,7 @@ def test_wilson_interval_is_the_published_one(successes, trials, low, high):
 
 
 def test_contestants_meet_the_same_starts_and_null_stays_there(tmp_path):
-    result = benchmark(replace(BRIEF, laboratories=("ash", "birch")), tmp_path)
+    result = benchmark(replace(BRIEF, domains=("ash", "birch")), tmp_path)
     assert len(result.records) == 2 * 2 * 3
     for episode in range(2):
         same = [r for r in result.records if r.episode == episode]
@@ -132,7 +157,7 @@ def test_contestants_meet_the_same_starts_and_null_stays_there(tmp_path):
     oracle, null = result.score("oracle"), result.score("null", "birch")
     assert (oracle.episodes, null.episodes) == (4, 2)
     assert oracle.final_distance < oracle.start_distance - 0.03
-    assert [row["laboratory"] for row in result.rows()] == ["ash"] * 3 + ["birch"] * 3 + ["all"] * 3
+    assert [row["domain"] for row in result.rows()] == ["ash"] * 3 + ["birch"] * 3 + ["all"] * 3
     with pytest.raises(InputError, match="no episode of model"):
         result.score("model")
 
@@ -149,22 +174,23 @@ def outcomes(result):
 
 def test_a_stopped_benchmark_continues_and_ends_the_same(tmp_path):
     whole = benchmark(BRIEF, tmp_path / "whole")
-    path = tmp_path / "stopped" / "benchmark.json"
-    path.parent.mkdir()
-    written = json.loads((tmp_path / "whole" / "benchmark.json").read_text())
-    written["records"] = written["records"][:3]
+    path = tmp_path / "stopped" / RECORDS
+    shutil.copytree(tmp_path / "whole", path.parent)
+    written = json.loads(path.read_text())[:3]
     path.write_text(json.dumps(written))
     assert outcomes(benchmark(BRIEF, path.parent)) == outcomes(whole)
-    assert json.loads(path.read_text())["records"][:3] == written["records"]
+    assert json.loads(path.read_text())[:3] == written
 
 
 def test_a_folder_of_other_settings_is_refused(tmp_path):
     benchmark(replace(BRIEF, episodes=1, contestants=("null",)), tmp_path)
-    with pytest.raises(InputError, match="holds a benchmark with another contestants and steps;"):
+    with pytest.raises(
+        InputError, match=r"contestants was \['null'\] and is .*; steps was 3 and is 2"
+    ):
         benchmark(replace(BRIEF, episodes=1, contestants=("random",), steps=2), tmp_path)
-    (tmp_path / "benchmark.json").write_text("{")
-    with pytest.raises(InputError, match="expected the JSON of a benchmark, got"):
-        benchmark(BRIEF, tmp_path)
+    (tmp_path / RECORDS).write_text("{")
+    with pytest.raises(InputError, match="expected the JSON of finished episodes, got"):
+        benchmark(replace(BRIEF, episodes=1, contestants=("null",)), tmp_path)
 
 
 def test_a_model_plays(tmp_path):
@@ -174,16 +200,16 @@ def test_a_model_plays(tmp_path):
     result = benchmark(config, tmp_path, model)
     assert result.score("model").steps_per_action == pytest.approx(SIMULATED)
     other = PredRNNConfig(layers=1, hidden=4, kernel=3).build((3, 64, 64), 2)
-    with pytest.raises(InputError, match="another model"):
+    with pytest.raises(InputError, match="model was"):
         benchmark(config, tmp_path, other)
 
 
 def test_starts_that_meet_their_goal_are_drawn_again_and_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr("worldmodel.envs.tasks.SUCCESS", 0.2)
+    monkeypatch.setattr("worldmodel.envs.tabletop.env.SUCCESS", 0.2)
     result = benchmark(replace(BRIEF, episodes=4, contestants=("null",), steps=1), tmp_path)
     assert sum(record.skipped for record in result.records) > 0
     assert all(record.outcome.start_distance > 0.2 for record in result.records)
-    monkeypatch.setattr("worldmodel.envs.tasks.SUCCESS", 10.0)
+    monkeypatch.setattr("worldmodel.envs.tabletop.env.SUCCESS", 10.0)
     with pytest.raises(InputError, match="every one of 100 starts met its goal"):
         benchmark(replace(BRIEF, seed=1), tmp_path / "solved")
 
@@ -193,5 +219,11 @@ def test_mistakes_are_refused(tmp_path):
         benchmark(BenchmarkConfig(), tmp_path)
     with pytest.raises(InputError, match="episodes: expected at least 1, got 0"):
         BenchmarkConfig(episodes=0)
-    with pytest.raises(InputError, match="laborator"):
-        BenchmarkConfig(laboratories=("nowhere",))
+    with pytest.raises(InputError, match="domain of tabletop 'nowhere' is unknown; available: ash"):
+        BenchmarkConfig(domains=("nowhere",))
+    with pytest.raises(InputError, match="contestant 'oracel' is unknown; did you mean oracle"):
+        BenchmarkConfig(contestants=("oracel",))
+    with pytest.raises(InputError, match="option of tabletop/push 'spread' is unknown"):
+        benchmark(BenchmarkConfig(options={"spread": 1}, contestants=("null",)), tmp_path)
+    with pytest.raises(InputError, match="margin: expected float, got 'wide'"):
+        make("tabletop/push", margin="wide")

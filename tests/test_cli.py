@@ -39,10 +39,10 @@ TINY_CLIPS = ["--data.window.length=5", f"--data.window.image_size={SIZE}", "--d
 TINY_PARTS = ["--data.validation=0.2", "--data.test=0.2"]
 TINY_MODEL = ["--model=PredRNNConfig", "--model.layers=1", "--model.hidden=4", "--model.kernel=3"]
 TINY_PLANNER = [
-    *("--benchmark.episodes=1", "--benchmark.steps=2", "--benchmark.scales=[4]"),
-    *("--benchmark.planner.horizon=2", "--benchmark.planner.candidates=4"),
-    *("--benchmark.planner.iterations=1", "--benchmark.planner.elites=2"),
-    *("--benchmark.planner.kept=1", "--benchmark.planner.chunk=1", "--benchmark.films=1"),
+    *("--episodes=1", "--steps=2", "--planning.cost.scales=[4]"),
+    *("--planning.planner.horizon=2", "--planning.planner.candidates=4"),
+    *("--planning.planner.iterations=1", "--planning.planner.elites=2"),
+    *("--planning.planner.kept=1", "--planning.planner.chunk=1", "--films=1"),
 ]
 
 _PROGRAM = "import sys; from worldmodel.cli import main; sys.exit(main())"
@@ -227,8 +227,8 @@ def test_an_unknown_command(refused: Refused) -> None:
         ("train", "--data.window.lenght=3", ["did you mean data.window.length?"]),
         ("train", "--model.hiden=3", ["'hiden'", "did you mean model.hidden?"]),
         ("train", "--model.slot=3", ["'slot'", "did you mean model.slots?"]),
-        ("plan", "--benchmark.planner.candiates=3", ["did you mean benchmark.planner.candidates?"]),
-        ("collect", "--episode=3", ["--episode", "did you mean episodes?"]),
+        ("plan", "--planning.planner.candiates=3", ["did you mean planning.planner.candidates?"]),
+        ("collect", "--recording=3", ["--recording", "did you mean recordings?"]),
         ("demo", "--quik=true", ["--quik", "did you mean quick?"]),
         ("train", "--steps=many", ["steps: expected int, got many"]),
         ("train", "--steps=1.5", ["steps: expected int, got 1.5"]),
@@ -253,11 +253,11 @@ def test_an_unknown_command(refused: Refused) -> None:
         ("train", "extra", ["unrecognized", "extra"]),
         ("evaluate", "--part=tset", ["part: expected one of ['train', 'validation', 'test']"]),
         ("evaluate", "--strips=-1", ["strips: expected at least 0, got -1"]),
-        ("plan", "--benchmark.task=fly", ["task: expected one of ['reach', 'push'], got fly"]),
-        ("plan", "--benchmark.laboratories=[oak]", ["'oak'", "ash, birch, cedar, dune"]),
-        ("plan", "--benchmark.planner.elites=9", ["elites: expected 2 to 4 candidates, got 9"]),
-        ("collect", "--laboratories=[oak]", ["'oak'", "ash, birch, cedar, dune"]),
-        ("collect", "--episodes=0", ["episodes: expected at least 1, got 0"]),
+        ("plan", "--task=fly", ["task of tabletop 'fly' is unknown", "available: reach, push"]),
+        ("plan", "--domains=[oak]", ["'oak'", "ash, birch, cedar, dune"]),
+        ("plan", "--planning.planner.elites=9", ["elites: expected 2 to 4 candidates, got 9"]),
+        ("collect", "--domains=[oak]", ["'oak'", "ash, birch, cedar, dune"]),
+        ("collect", "--recordings=0", ["recordings: expected at least 1, got 0"]),
         ("demo", "--seed=-1", ["seed: expected at least 0, got -1"]),
         ("models", "--height=0", ["height: expected at least 1, got 0"]),
         ("models", "--lenght=3", ["did you mean length?"]),
@@ -271,8 +271,8 @@ def test_an_unknown_command(refused: Refused) -> None:
         ("data convert", "--path=nowhere", ["nowhere: expected a folder or a file"]),
         ("import", "--context=20", ["context: expected 1 to 19 frames of a clip of 20, got 20"]),
         ("train", "--config=nowhere.yaml", ["nowhere.yaml", "available:", "tabletop-predrnn"]),
-        ("plan", "--config=tabletop-throw", ["tabletop-throw", "available:", "tabletop-reach"]),
-        ("train", "--config=tabletop-reach", ["benchmark"]),
+        ("plan", "--config=tabletop-throw", ["tabletop-throw", "available:", "tabletop-logs"]),
+        ("train", "--config=tabletop-logs", ["domains"]),
     ],
 )
 def test_a_wrong_option(
@@ -283,7 +283,7 @@ def test_a_wrong_option(
         "collect": ["collect", f"--output={output}"],
         "train": train(tmp_path, output),
         "evaluate": evaluate(tmp_path, output, "--model=predrnn-v2-tabletop"),
-        "plan": plan(output, "--pretrained=none"),
+        "plan": plan(output, "--model=none"),
         "demo": ["demo", f"--output={output}"],
         "models": ["models"],
         "data inspect": ["data", "inspect", str(tmp_path)],
@@ -300,7 +300,7 @@ def test_what_is_required_is_named(refused: Refused, command: str) -> None:
 
 
 def test_planning_needs_a_model(refused: Refused) -> None:
-    refused(["plan"], "either --checkpoint FOLDER or --pretrained NAME")
+    refused(["plan"], "model: expected a training run, a checkpoint or a name, got none")
 
 
 @pytest.mark.parametrize(
@@ -392,7 +392,7 @@ def test_actions_that_the_checkpoint_does_not_know(
     refused: Refused, logs: Path, tmp_path: Path
 ) -> None:
     checkpoint = write_checkpoint(tmp_path / "other", ("dx", "dz", "gripper"))
-    given = f"--checkpoint={checkpoint}"
+    given = f"--model={checkpoint}"
     sentence = "trained with dx, dz, gripper, here they are dx, dy"
     refused(evaluate(logs, tmp_path / "new", f"--model={checkpoint}"), sentence)
     refused(plan(tmp_path / "new", given), sentence)
@@ -401,13 +401,11 @@ def test_actions_that_the_checkpoint_does_not_know(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ([], ["expected either --checkpoint FOLDER or --pretrained NAME"]),
-        (["--checkpoint=a", "--pretrained=b"], ["expected either --checkpoint FOLDER or"]),
+        ([], ["model: expected a training run, a checkpoint or a name, got none"]),
         (
-            ["--pretrained=none"],
+            ["--model=none"],
             ["none: expected the folder of a checkpoint", "available: mode-rnn-tabletop"],
         ),
-        (["--checkpoint=nowhere"], ["nowhere: expected the folder of a checkpoint", "available:"]),
     ],
 )
 def test_no_such_checkpoint(
@@ -427,7 +425,7 @@ def test_a_damaged_checkpoint(
 ) -> None:
     file = checkpoint / name
     file.write_bytes(file.read_bytes()[:60])
-    refused(plan(tmp_path / "new", f"--checkpoint={checkpoint}"), f"{checkpoint}: damaged")
+    refused(plan(tmp_path / "new", f"--model={checkpoint}"), f"{checkpoint}: damaged")
 
 
 # --- Architectures
@@ -476,7 +474,7 @@ def test_a_file_is_no_output_folder(
         "collect": ["collect", f"--output={file / 'below'}"],
         "train": train(logs, file),
         "evaluate": evaluate(logs, file, f"--model={checkpoint}"),
-        "plan": plan(file, f"--checkpoint={checkpoint}"),
+        "plan": plan(file, f"--model={checkpoint}"),
         "demo": ["demo", f"--output={file}"],
         "import": ["import", "weights.pth", "--architecture=PredRNN", f"--output={file}"],
         "data inspect": ["data", "inspect", str(logs), f"--sheet={file / 'sheet.png'}"],
@@ -510,30 +508,31 @@ def test_an_earlier_evaluation_is_kept(
 
 
 def test_an_earlier_benchmark_is_kept(refused: Refused, checkpoint: Path, tmp_path: Path) -> None:
-    given = [f"--checkpoint={checkpoint}", "--benchmark.contestants=['null']"]
+    given = [f"--model={checkpoint}", "--contestants=['null']"]
     assert main(plan(tmp_path / "played", *given)) == 0
     refused(
-        plan(tmp_path / "played", *given, "--benchmark.seed=1"),
-        f"{tmp_path}/played/benchmark.json: holds a benchmark with another seed",
+        plan(tmp_path / "played", *given, "--seed=1"),
+        f"{tmp_path}/played was begun with other settings: seed was 0 and is 1",
     )
 
 
 def test_earlier_recordings_are_kept(refused: Refused, tmp_path: Path) -> None:
-    arguments = ["collect", f"--output={tmp_path / 'logs'}", "--episodes=1", "--frames=3"]
+    arguments = ["collect", f"--output={tmp_path / 'logs'}", "--recordings=1", "--frames=3"]
     assert main(arguments) == 0
     refused([*arguments, "--seed=1"], "logs was begun with other settings: seed was 0 and is 1;")
 
 
 def test_an_earlier_demo_is_kept(refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "demo.yaml").write_text(yaml.safe_dump({"quick": True, "seed": 0}))
-    refused(["demo", f"--output={tmp_path}"], f"{tmp_path} holds a demo with", "another folder")
+    words = ["was begun with other settings: quick was True and is False", "another folder"]
+    refused(["demo", f"--output={tmp_path}"], *words)
 
 
 # --- Drawing
 
 
 def run_collect(output: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    arguments = ["collect", f"--output={output}", "--episodes=1", "--frames=3"]
+    arguments = ["collect", f"--output={output}", "--recordings=1", "--frames=3"]
     return subprocess.run(
         [sys.executable, "-c", _PROGRAM, *arguments],
         env={**os.environ, **environment},
@@ -566,7 +565,7 @@ def test_every_command_writes_what_it_says(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logs, run = tmp_path / "logs", tmp_path / "run"
-    sizes = [f"--image_size={SIZE}", f"--frames={FRAMES}", f"--episodes={RECORDINGS}"]
+    sizes = [f"--size={SIZE}", f"--frames={FRAMES}", f"--recordings={RECORDINGS}"]
     assert main(["collect", f"--output={logs}", *sizes]) == 0
     assert "6 recordings written, 0 already there" in capsys.readouterr().out
     assert len(opened(logs)) == RECORDINGS
@@ -585,20 +584,20 @@ def test_every_command_writes_what_it_says(
     assert names == ["evaluate.yaml", "evaluation.json", *metrics, "strip-0.png"]
 
     played = tmp_path / "played"
-    given = f"--checkpoint={run / 'checkpoint'}"
-    assert main(plan(played, given, "--benchmark.task=reach")) == 0
+    given = f"--model={run}"
+    assert main(plan(played, given, "--task=reach")) == 0
     out = capsys.readouterr().out
     contestants = ("model", "null", "oracle", "random")
     assert all(f"| ash | {contestant} |" in out for contestant in contestants)
     assert f"written to {played}" in out
     names = sorted(path.name for path in played.iterdir())
-    assert names == [*(f"ash-0-{name}.gif" for name in contestants), "benchmark.json"]
+    assert names == [*(f"ash-0-{name}.gif" for name in contestants), "episodes.json", "plan.yaml"]
 
 
 def test_the_number_of_threads_is_set(checkpoint: Path, tmp_path: Path) -> None:
     before = torch.get_num_threads()
     try:
-        given = [f"--checkpoint={checkpoint}", "--benchmark.contestants=['null']"]
+        given = [f"--model={checkpoint}", "--contestants=['null']"]
         assert main(plan(tmp_path / "played", *given, f"--threads={before + 1}")) == 0
         assert torch.get_num_threads() == before + 1
     finally:

@@ -7,7 +7,10 @@ import pytest
 import torch
 
 from worldmodel.errors import InputError
-from worldmodel.planners.costs import ActionPenalty, GoalImage
+from worldmodel.imagined import Imagined
+from worldmodel.planners.cost import EVERY_STEP, Schedule
+from worldmodel.planners.costs.action_penalty import ActionPenalty
+from worldmodel.planners.costs.goal_image import GoalImage
 
 
 @pytest.fixture
@@ -16,6 +19,19 @@ def frames():
     generator = torch.Generator().manual_seed(0)
     goal, frame = torch.rand(8, 3, 16, 32, generator=generator).split([2, 6])
     return goal, frame, torch.rand(6, 5, generator=generator)
+
+
+def step(frame, action, t=0, horizon=1):
+    return Imagined(t, horizon, action, None, frame=lambda: frame, latent=looked)
+
+
+def unseen(action, t, horizon):
+    """A step whose pictures nobody may ask for."""
+    return Imagined(t, horizon, action, None, frame=looked, latent=looked)
+
+
+def looked():
+    raise AssertionError("looked")
 
 
 def windowed(image, scale):
@@ -29,14 +45,14 @@ def windowed(image, scale):
 
 def test_scale_one_is_the_summed_squared_error_to_the_own_goal(frames):
     goal, frame, action = frames
-    cost = GoalImage(goal, scales=(1,)).step(frame, action, 2, 3)
+    cost = GoalImage(goal, scales=(1,))(step(frame, action))
     expected = [((frame[i] - goal[i // 3]).numpy() ** 2).sum() for i in range(6)]
     np.testing.assert_allclose(cost, expected, rtol=1e-5)
 
 
 def test_scales_add_squared_sums_over_overlapping_windows(frames):
     goal, frame, action = frames
-    cost = GoalImage(goal, scales=(1, 2, 8)).step(frame, action, 2, 3)
+    cost = GoalImage(goal, scales=(1, 2, 8))(step(frame, action))
     difference = [frame[i] - goal[i // 3] for i in range(6)]
     expected = [(d.numpy() ** 2).sum() + windowed(d, 2) + windowed(d, 8) for d in difference]
     np.testing.assert_allclose(cost, expected, rtol=1e-4)
@@ -54,41 +70,43 @@ def test_a_difference_costs_the_same_wherever_it_is():
         cost = GoalImage(goal, scales=(scale,))
         corner = torch.zeros(1, 1, 32, 32)
         corner[..., 0, 0] = 1.0
-        assert cost.step(corner, action, 0, 1) == cost.step(
-            corner.roll((9, 17), (2, 3)), action, 0, 1
-        )
+        moved = corner.roll((9, 17), (2, 3))
+        assert cost(step(corner, action)) == cost(step(moved, action))
 
 
 def test_coarse_scales_tell_near_from_far_where_fine_ones_cannot():
     action = torch.zeros(1, 2)
     fine, coarse = (GoalImage(spot(4), scales=scales) for scales in [(1,), (1, 16)])
     near, far = spot(9), spot(24)
-    assert fine.step(near, action, 0, 1) == fine.step(far, action, 0, 1)
-    assert coarse.step(near, action, 0, 1) < coarse.step(far, action, 0, 1)
+    assert fine(step(near, action)) == fine(step(far, action))
+    assert coarse(step(near, action)) < coarse(step(far, action))
 
 
-def test_only_the_last_step_counts_unless_running_costs_are_asked_for(frames):
+@pytest.mark.parametrize("running", [0.0, 0.25])
+def test_a_schedule_weighs_the_steps(frames, running):
     goal, frame, action = frames
-    last_only, running = GoalImage(goal), GoalImage(goal, running=0.25)
-    assert [last_only.sees(t, 4) for t in range(4)] == [False, False, False, True]
-    assert all(running.sees(t, 4) for t in range(4))
-    assert not last_only.step(frame, action, 1, 4).any()
-    full = last_only.step(frame, action, 3, 4)
-    torch.testing.assert_close(running.step(frame, action, 3, 4), full)
-    torch.testing.assert_close(running.step(frame, action, 1, 4), 0.25 * full)
+    image = GoalImage(goal)
+    scheduled = Schedule(running=running) * image
+    full = image(step(frame, action))
+    for t, weight in enumerate([running, running, running, 1.0]):
+        torch.testing.assert_close(scheduled(step(frame, action, t, 4)), weight * full)
+
+
+def test_a_step_that_does_not_count_is_not_looked_at(frames):
+    goal, _, action = frames
+    (Schedule() * GoalImage(goal) + 0.1 * ActionPenalty())(unseen(action, 1, 4))
+    (EVERY_STEP * (0.0 * GoalImage(goal) + ActionPenalty()))(unseen(action, 3, 4))
+    with pytest.raises(AssertionError, match="looked"):
+        (Schedule() * GoalImage(goal))(unseen(action, 3, 4))
 
 
 def test_action_penalty_and_weighted_sum(frames):
     goal, frame, action = frames
     image, penalty = GoalImage(goal), ActionPenalty()
-    np.testing.assert_allclose(
-        penalty.step(frame, action, 0, 4), (action.numpy() ** 2).sum(1), rtol=1e-6
-    )
+    seen = step(frame, action, 3, 4)
+    np.testing.assert_allclose(penalty(seen), (action.numpy() ** 2).sum(1), rtol=1e-6)
     both = 2.0 * image + 0.1 * penalty
-    expected = 2.0 * image.step(frame, action, 3, 4) + 0.1 * penalty.step(frame, action, 3, 4)
-    torch.testing.assert_close(both.step(frame, action, 3, 4), expected)
-    assert [both.sees(t, 4) for t in range(4)] == [False, False, False, True]
-    assert not (0.0 * image + penalty).sees(3, 4)
+    torch.testing.assert_close(both(seen), 2.0 * image(seen) + 0.1 * penalty(seen))
 
 
 def test_mistakes_are_refused(frames):
@@ -98,11 +116,11 @@ def test_mistakes_are_refused(frames):
             GoalImage(goal, scales=(1, scale))
     with pytest.raises(InputError, match=r"got \(\)"):
         GoalImage(goal, scales=())
-    with pytest.raises(InputError, match=r"\(E, C, H, W\), got \(3, 16, 32\)"):
+    with pytest.raises(InputError, match=r"\(E, C, H, W\), got .*\(3, 16, 32\)"):
         GoalImage(goal[0])
-    with pytest.raises(InputError, match=r"at least 0, got -1"):
-        GoalImage(goal, running=-1)
+    with pytest.raises(InputError, match=r"Schedule.running: expected at least 0, got -1"):
+        Schedule(running=-1)
     with pytest.raises(InputError, match=r"at least 0, got -0.5"):
         _ = -0.5 * ActionPenalty()
     with pytest.raises(InputError, match=r"multiple of 2 x \(3, 16, 32\).*got \(5, 3, 16, 32\)"):
-        GoalImage(goal).step(frame[:5], action[:5], 0, 1)
+        GoalImage(goal)(step(frame[:5], action[:5]))

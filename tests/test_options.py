@@ -94,21 +94,21 @@ def test_generators_have_names(name: str) -> None:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        (["--laboratories", "ash"], ("ash",)),
-        (["--laboratories=ash"], ("ash",)),
-        (["--laboratories", "ash", "birch"], ("ash", "birch")),
-        (["--laboratories=[ash, birch]"], ("ash", "birch")),
-        (["--laboratories", "ash", "birch", "--seed", "3"], ("ash", "birch")),
+        (["--domains", "ash"], ("ash",)),
+        (["--domains=ash"], ("ash",)),
+        (["--domains", "ash", "birch"], ("ash", "birch")),
+        (["--domains=[ash, birch]"], ("ash", "birch")),
+        (["--domains", "ash", "birch", "--seed", "3"], ("ash", "birch")),
     ],
 )
 def test_one_value_or_several_make_a_list(given: Sequence[str], expected: tuple[str, ...]) -> None:
     config = parse(CollectConfig, "collect", [*given, "--output=x"])
-    assert config.laboratories == expected
+    assert config.domains == expected
 
 
 def test_one_value_makes_a_list_in_a_file(tmp_path: Path) -> None:
-    given = written(tmp_path, laboratories="ash")
-    assert parse(CollectConfig, "collect", [given, "--output=x"]).laboratories == ("ash",)
+    given = written(tmp_path, domains="ash")
+    assert parse(CollectConfig, "collect", [given, "--output=x"]).domains == ("ash",)
     data = {"path": "x", "split": "domain", "test_domains": "ash"}
     assert train(written(tmp_path, data=data)).data.test_domains == ["ash"]
 

@@ -7,7 +7,7 @@ import pytest
 
 from worldmodel.cli import COMMANDS
 from worldmodel.commands.normal_form import CONFIGS
-from worldmodel.envs.tasks import SUCCESS
+from worldmodel.envs.tabletop.tasks import SUCCESS
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from futures import frames_of
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
@@ -121,7 +122,9 @@ def test_futures_are_drawn_and_repeat_with_their_seed() -> None:
 
     def drawn(seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
-        return imagine(model, state, actions[:, 2:], samples=5, generator=generator)
+        index = torch.arange(2).repeat_interleave(5)
+        drawn = frames_of(imagine(model, state[index], actions[index, 2:], generator))
+        return drawn.unflatten(0, (2, 5))
 
     futures = drawn(0)
     assert futures.shape == (2, 5, 4, 1, 8, 16)
@@ -193,7 +196,11 @@ def test_draws_cover_what_the_past_cannot_tell() -> None:
         optimizer.step()
     state = observe(model.eval(), middle[None, None], torch.zeros(1, 0, 0))
     with torch.no_grad():
-        futures = imagine(model, state, torch.zeros(1, 1, 0), samples=200)[0]
+        futures = frames_of(
+            imagine(
+                model, state.expand(200), torch.zeros(200, 1, 0), torch.Generator().manual_seed(0)
+            )
+        )
     error = (futures - sides).square().mean(dim=(2, 3, 4))  # (N, side)
     share = (error < 0.05).double().mean(dim=0)
     assert share.min() > 0.2

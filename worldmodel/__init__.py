@@ -12,45 +12,58 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from worldmodel.checkpoint import load
     from worldmodel.clip import Clip
+    from worldmodel.envs import make
     from worldmodel.errors import InputError
     from worldmodel.evaluation import evaluate
-    from worldmodel.planners.agent import ModelForesight, VisualMPC
+    from worldmodel.planners.agent import VisualMPC
     from worldmodel.planners.cem import CEM, CEMConfig
-    from worldmodel.planners.costs import GoalImage
+    from worldmodel.planners.cost import Schedule
+    from worldmodel.planners.costs.goal_image import GoalImage
+    from worldmodel.planners.foresight import ModelForesight
+    from worldmodel.planners.objective import objective
+    from worldmodel.planners.planner import Bounds
     from worldmodel.training.recordings import DataConfig
     from worldmodel.training.train import TrainConfig, train
 
     __version__: str
 
 _WHERE = {
+    "Bounds": "planners.planner",
     "CEM": "planners.cem",
     "CEMConfig": "planners.cem",
     "Clip": "clip",
     "DataConfig": "training.recordings",
-    "GoalImage": "planners.costs",
+    "GoalImage": "planners.costs.goal_image",
     "InputError": "errors",
-    "ModelForesight": "planners.agent",
+    "ModelForesight": "planners.foresight",
+    "Schedule": "planners.cost",
     "TrainConfig": "training.train",
     "VisualMPC": "planners.agent",
     "evaluate": "evaluation",
     "load": "checkpoint",
+    "make": "envs",
+    "objective": "planners.objective",
     "train": "training.train",
 }
 """Module of each name."""
 
 __all__ = [
     "CEM",
+    "Bounds",
     "CEMConfig",
     "Clip",
     "DataConfig",
     "GoalImage",
     "InputError",
     "ModelForesight",
+    "Schedule",
     "TrainConfig",
     "VisualMPC",
     "__version__",
     "evaluate",
     "load",
+    "make",
+    "objective",
     "train",
 ]
 

@@ -7,14 +7,15 @@ State.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from worldmodel.clip import Clip
 from worldmodel.errors import InputError
+from worldmodel.imagined import Imagined
 from worldmodel.model import State, WorldModel
 
 
@@ -53,54 +54,52 @@ def observe(model: WorldModel, frames: Tensor, actions: Tensor) -> State:
     return state
 
 
-def imagined(model: WorldModel, state: State, actions: Tensor) -> Iterator[State]:
-    """Yield the rollout's state after each of the actions (B, T, A), fed by its own predictions."""
-    return _fed_by_itself(model.step, state, actions)
-
-
-def imagine(
-    model: WorldModel,
-    state: State,
-    actions: Tensor,
-    samples: int | None = None,
-    generator: torch.Generator | None = None,
-) -> Tensor:
-    """Frames that follow a state under a sequence of actions.
+def foresee(
+    model: WorldModel, state: State, action: Tensor, generator: torch.Generator | None = None
+) -> State:
+    """One step of imagination: the state after an action, whose frame the model predicts.
 
     Args:
         model: The world model.
-        state: From `observe`, batch size (B,).
-        actions: In the units of the log. Shape (B, T, A).
-        samples: Futures N to draw per clip of a stochastic model; None for the most likely one.
-        generator: Source of the draws, on the model's device; torch's own if None.
-
-    Returns:
-        Frames, not clipped. Shape (B, T, C, H, W), or (B, N, T, C, H, W) with `samples`.
-
-    Raises:
-        InputError: Samples are asked of a deterministic model, or fewer than one.
+        state: From `observe` or the step before, batch size (B,).
+        action: In the units of the log. Shape (B, A).
+        generator: Draws the frame of a stochastic model, on its device; the most likely frame is
+            taken if left out.
     """
-    if samples is None:
-        return torch.stack([s["frame"] for s in imagined(model, state, actions)], dim=1)
-    if not model.stochastic or samples < 1:
-        kind = "stochastic" if model.stochastic else "deterministic"
-        raise InputError(
-            f"samples: expected a stochastic model and at least 1 sample, "
-            f"got {samples} of {type(model).__name__}, which is {kind}"
+    if generator is None:
+        frame, recurrent = model.step(state["frame"], action, state["recurrent"])
+    else:
+        frame, recurrent = model.sample(state["frame"], action, state["recurrent"], generator)
+    return State({"frame": frame, "recurrent": recurrent}, batch_size=state.batch_size)
+
+
+def imagine(
+    model: WorldModel, state: State, actions: Tensor, generator: torch.Generator | None = None
+) -> Iterator[Imagined]:
+    """Yield each step of the future that actions (B, T, A) lead to, fed by its own predictions.
+
+    A state's frame is as the model predicted it; `Imagined.frame` is clipped to [0, 1]. See
+    `foresee` for the arguments.
+    """
+    horizon = actions.shape[1]
+    for t in range(horizon):
+        state = foresee(model, state, actions[:, t], generator)
+        yield Imagined(
+            t,
+            horizon,
+            actions[:, t],
+            state,
+            frame=partial(_clipped, state),
+            latent=partial(_latent, model, state),
         )
-    index = torch.arange(actions.shape[0], device=actions.device).repeat_interleave(samples)
-    step = functools.partial(model.sample, generator=generator)
-    states = _fed_by_itself(step, state[index], actions[index])
-    return torch.stack([s["frame"] for s in states], dim=1).unflatten(0, (-1, samples))
 
 
-def _fed_by_itself(
-    step: Callable[[Tensor, Tensor, State], tuple[Tensor, State]], state: State, actions: Tensor
-) -> Iterator[State]:
-    for t in range(actions.shape[1]):
-        frame, recurrent = step(state["frame"], actions[:, t], state["recurrent"])
-        state = State({"frame": frame, "recurrent": recurrent}, batch_size=state.batch_size)
-        yield state
+def _clipped(state: State) -> Tensor:
+    return state["frame"].float().clamp(0.0, 1.0)
+
+
+def _latent(model: WorldModel, state: State) -> Tensor:
+    return model.latent(state["recurrent"])
 
 
 def predict(model: WorldModel, clip: Clip, context: int) -> Tensor:
@@ -114,7 +113,8 @@ def predict(model: WorldModel, clip: Clip, context: int) -> Tensor:
     """
     check_context(context, clip.frames.shape[1])
     state = observe(model, clip.frames[:, :context], clip.actions[:, : context - 1])
-    return imagine(model, state, clip.actions[:, context - 1 :])
+    future = imagine(model, state, clip.actions[:, context - 1 :])
+    return torch.stack([step.state["frame"] for step in future], dim=1)
 
 
 def check_context(context: int, length: int) -> None:

@@ -1,4 +1,4 @@
-"""Options whose value is chosen by name: an architecture, a curriculum, a generator of clips."""
+"""Options whose value is chosen by name: an architecture, a curriculum, a planner and so on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from worldmodel.model import ModelConfig
 from worldmodel.models.architectures import ARCHITECTURES
 from worldmodel.models.published.sizes import PUBLISHED
 from worldmodel.models.stack import StackConfig
+from worldmodel.planners import COSTS, PLANNERS
+from worldmodel.planners.cost import CostConfig
+from worldmodel.planners.planner import PlannerConfig
 from worldmodel.registry import find_name
 from worldmodel.settings import described
 from worldmodel.training.curriculum import CURRICULA, Curriculum
@@ -67,5 +70,7 @@ CHOICES: Mapping[type, Choice] = {
     ),
     Curriculum: Choice(dict(CURRICULA)),
     Generator: Choice(dict(GENERATORS)),
+    PlannerConfig: Choice(dict(PLANNERS)),
+    CostConfig: Choice(dict(COSTS)),
 }
 """What the options of these types can be."""

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import final
 
 import torch
-import yaml
 
 from worldmodel.checkpoint import Checkpoint, load
 from worldmodel.commands.evaluate import EvaluateConfig, evaluate_to_folder
@@ -20,10 +19,10 @@ from worldmodel.data.splits import load_split
 from worldmodel.diagnostics.stmc import Features, latent_features, pixel_features, separation
 from worldmodel.envs.collect import CollectConfig, collect
 from worldmodel.envs.scores import Benchmark
-from worldmodel.errors import InputError, check_at_least
+from worldmodel.errors import check_at_least
 from worldmodel.evaluation import Evaluation
 from worldmodel.model import WorldModel
-from worldmodel.output_folder import check_writable
+from worldmodel.output_folder import OutputFolder
 from worldmodel.report.film import beside, write_film
 from worldmodel.report.page import Picture, Section, write_page
 from worldmodel.report.table import Cell, Table
@@ -82,8 +81,6 @@ class _Size:
 _FULL = _Size(1200, 0.05, {"tabletop-predrnn": 1200, "tabletop-mode-rnn": 200}, 10, None)
 _QUICK = _Size(48, 0.25, {"tabletop-predrnn": 8, "tabletop-mode-rnn": 8}, 1, 6)
 
-_NOTE = "demo.yaml"
-
 
 @final
 @dataclass(frozen=True)
@@ -120,7 +117,8 @@ def demo(config: DemoConfig) -> Path:
     """
     start = time.perf_counter()
     output, size = Path(config.output), _QUICK if config.quick else _FULL
-    _claim(config, output)
+    settings = {"quick": config.quick, "seed": config.seed}
+    OutputFolder.claim(output, "demo", settings)
     _say("recording robot logs in four laboratories")
     logs = _collect(config, output / "logs", size)
     trained = [_trained(name, config, logs, output, size) for name in MODELS]
@@ -145,22 +143,9 @@ def _say(what: str) -> None:
     print(f"\n== {what}", flush=True)
 
 
-def _claim(config: DemoConfig, output: Path) -> None:
-    """Note size and seed in the folder, or refuse it if its demo has others."""
-    check_writable(output)
-    note, ours = output / _NOTE, {"quick": config.quick, "seed": config.seed}
-    if not note.exists():
-        output.mkdir(parents=True, exist_ok=True)
-        note.write_text(yaml.safe_dump(ours, sort_keys=False))
-    elif (theirs := yaml.safe_load(note.read_text())) != ours:
-        raise InputError(
-            f"output: {output} holds a demo with {theirs}, got {ours}; choose another folder"
-        )
-
-
 def _collect(config: DemoConfig, logs: Path, size: _Size) -> Path:
     shipped = parse(CollectConfig, "collect", ["--config", "tabletop-logs", "--output", str(logs)])
-    collect(replace(shipped, episodes=size.recordings, seed=config.seed))
+    collect(replace(shipped, recordings=size.recordings, seed=config.seed))
     return logs
 
 
@@ -238,18 +223,15 @@ def _untrained(model: _Trained) -> WorldModel:
 
 def _plan(task: str, best: _Trained, demo: DemoConfig, output: Path, size: _Size) -> Benchmark:
     _say(f"planning {task} with {best.name}")
-    folder = output / f"plan-{task}"
-    shipped = parse(
-        PlanConfig, "plan", ["--config", f"tabletop-{task}", "--output", str(folder)]
-    ).benchmark
-    config = replace(
-        shipped,
+    config = PlanConfig(
+        task=task,
         episodes=size.episodes,
-        steps=size.actions or shipped.steps,
+        steps=size.actions,
         seed=demo.seed,
         films=1,
+        output=str(output / f"plan-{task}"),
     )
-    played = plan(best.checkpoint, config, folder)
+    played = plan(config, best.checkpoint)
     print(Table.of(played.rows()).markdown())
     return played
 

@@ -57,19 +57,42 @@ def parse(
         InputError: An option is unknown (the nearest known one is named), of the wrong type, out
             of range or missing, or a file is.
     """
-    parser = ArgumentParser(prog=f"worldmodel {command}", exit_on_error=False, allow_abbrev=False)
-    parser.add_argument("--config", action="config", help="YAML file; see the shipped ones by name")
-    for name, text in (beside or {}).items():
-        parser.add_argument(f"--{name}", help=text)
-    parser.add_class_arguments(kind)
+    parser = _parser(kind, command, beside or {})
     try:
         first = ["--config", as_yaml(known)] if known else []
         namespace = parser.parse_args([*first, *normal_form(arguments, kind)], defaults=False)
         values = parser.instantiate(namespace)
     except ArgumentError as error:
         raise InputError(_explained(str(error), kind)) from error
+    except ValueError as error:
+        if isinstance(error.__cause__, InputError):  # an optional record refused its options
+            raise error.__cause__ from error
+        raise
     given = [field.name for field in fields(kind) if field.name in values]  # pyright: ignore
     return kind(**{name: values[name] for name in given})
+
+
+def peek(kind: type, command: str, arguments: Sequence[str], *names: str) -> dict[str, Any]:
+    """Values of some options, if they are given, before anything is made of them.
+
+    Raises:
+        InputError: As `parse`, of what is wrong at first sight.
+    """
+    parser = _parser(kind, command, {})
+    try:
+        namespace = parser.parse_args(list(normal_form(arguments, kind)), defaults=False)
+    except ArgumentError as error:
+        raise InputError(_explained(str(error), kind)) from error
+    return {name: namespace[name] for name in names if name in namespace}
+
+
+def _parser(kind: type, command: str, beside: Mapping[str, str]) -> ArgumentParser:
+    parser = ArgumentParser(prog=f"worldmodel {command}", exit_on_error=False, allow_abbrev=False)
+    parser.add_argument("--config", action="config", help="YAML file; see the shipped ones by name")
+    for name, text in beside.items():
+        parser.add_argument(f"--{name}", help=text)
+    parser.add_class_arguments(kind)
+    return parser
 
 
 def taken(name: str, arguments: Sequence[str]) -> tuple[str | None, list[str]]:

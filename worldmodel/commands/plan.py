@@ -3,66 +3,91 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import torch
 
 from worldmodel.checkpoint import Checkpoint, load
-from worldmodel.commands.options import parse
+from worldmodel.commands.options import parse, peek, with_leading
 from worldmodel.envs.benchmark import BenchmarkConfig, benchmark
 from worldmodel.envs.scores import Benchmark
-from worldmodel.envs.tabletop import ACTION_NAMES
-from worldmodel.errors import InputError
-from worldmodel.output_folder import check_writable
+from worldmodel.envs.suite import SUITES
+from worldmodel.errors import InputError, check_at_least
 from worldmodel.report.table import Table
+from worldmodel.settings import plain
+from worldmodel.training.run_folder import RunFolder
 
 
 @final
 @dataclass(frozen=True)
-class PlanConfig:
-    """Visual foresight in a tabletop task.
+class PlanConfig(BenchmarkConfig):
+    """Visual foresight in a task; see `BenchmarkConfig` for what is played.
 
     Attributes:
-        output: Folder of `benchmark.json` and the films; a stopped run continues there.
-        checkpoint: Folder of a checkpoint; or give `pretrained`.
-        pretrained: Name of a checkpoint that ships with the package.
-        benchmark: Task, episodes, contestants and planner.
+        model: Folder of a training run or a checkpoint, or name of one that ships with the package;
+            needed unless `model` is no contestant.
+        output: Folder of the finished episodes and the films, where a stopped game goes on; of a
+            training run its `plan-SUITE-TASK` if left out.
         threads: CPU threads; 0 leaves torch's choice.
+
+    Raises:
+        InputError: An option is out of range.
     """
 
+    model: str | None = None
     output: str = "runs/plan"
-    checkpoint: str | None = None
-    pretrained: str | None = None
-    benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
     threads: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_at_least(0, self, "threads")
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Play the episodes and print the table."""
-    config = parse(PlanConfig, "plan", arguments)
-    check_writable(Path(config.output))
+    """Play the episodes and print the table.
+
+    Raises:
+        InputError: The model is missing or does not fit the task, or the folder holds something
+            else.
+    """
+    config = read(arguments)
     if config.threads:
         torch.set_num_threads(config.threads)
-    if (config.checkpoint is None) == (config.pretrained is None):
-        raise InputError("expected either --checkpoint FOLDER or --pretrained NAME")
-    checkpoint = load(config.checkpoint or str(config.pretrained))
-    played = plan(checkpoint, config.benchmark, Path(config.output))
+    played = plan(config, None if config.model is None else load(config.model))
     print(Table.of(played.rows()).markdown())
     print(f"written to {config.output}")
 
 
-def plan(checkpoint: Checkpoint, config: BenchmarkConfig, folder: Path) -> Benchmark:
+def read(arguments: Sequence[str]) -> PlanConfig:
+    """Options of a game; what is not given is what is best for the task.
+
+    Raises:
+        InputError: See `worldmodel.commands.options.parse`.
+    """
+    arguments = with_leading(arguments, "model")
+    asked = peek(PlanConfig, "plan", arguments, "suite", "task", "model")
+    suite, task = asked.get("suite", PlanConfig.suite), asked.get("task", PlanConfig.task)
+    known: dict[str, Any] = {"planning": plain(SUITES[suite].task(task).planning)}
+    if "model" in asked and RunFolder(Path(asked["model"])).options.is_file():
+        known["output"] = str(Path(asked["model"], f"plan-{suite}-{task}"))
+    return parse(PlanConfig, "plan", arguments, known)
+
+
+def plan(config: PlanConfig, checkpoint: Checkpoint | None = None) -> Benchmark:
     """Play all episodes of a benchmark with a trained model.
 
     Raises:
-        InputError: The checkpoint was trained on another action space or stride.
+        InputError: There is no model, or it was trained on another action space, stride or colors.
     """
-    checkpoint.check_actions(ACTION_NAMES[:2] if config.planar else ACTION_NAMES)
+    if "model" not in config.players:
+        return benchmark(config, Path(config.output))
+    if checkpoint is None:
+        raise InputError("model: expected a training run, a checkpoint or a name, got none")
     if checkpoint.card.stride != 1:
         raise InputError(
-            f"checkpoint: expected a model of single control steps, "
+            f"model: expected one of single control steps, "
             f"got one of {checkpoint.card.stride} recorded frames per step"
         )
-    return benchmark(config, folder, checkpoint.model)
+    return benchmark(config, Path(config.output), checkpoint.model, checkpoint.card.action_names)

@@ -27,7 +27,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 from worldmodel.clip import Clip
 from worldmodel.errors import InputError
 from worldmodel.model import WorldModel
-from worldmodel.rollout import check_context, imagined, observe
+from worldmodel.rollout import check_context, imagine, observe
 
 MAX_COMPONENTS = 20
 PERMUTATIONS = 200
@@ -92,8 +92,8 @@ def latent_features(model: WorldModel, clips: Iterable[Clip], context: int) -> F
 
     def pooled_latents(clip: Clip) -> Tensor:
         state = observe(model, clip.frames[:, :context], clip.actions[:, : context - 1])
-        future = imagined(model, state, clip.actions[:, context - 1 :])
-        return torch.stack([model.latent(s["recurrent"]).mean((-2, -1)) for s in future], dim=1)
+        future = imagine(model, state, clip.actions[:, context - 1 :])
+        return torch.stack([step.latent.mean((-2, -1)) for step in future], dim=1)
 
     moved = (clip.to(model.device) for clip in clips)
     return _features(pooled_latents, moved, context, "mean over space")

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from worldmodel.envs.expert import clear_distance
-from worldmodel.envs.scene import REACH
-from worldmodel.envs.tabletop import HIGHEST, LOWEST, SCALE, Scene, Tabletop
+from worldmodel.envs.tabletop.expert import clear_distance
+from worldmodel.envs.tabletop.scene import REACH
+from worldmodel.envs.tabletop.simulation import HIGHEST, LOWEST, SCALE, Arrangement, Tabletop
 
 _MEMORY = 0.75  # of the smooth noise, per control step
 _SPEED = 0.7  # standard deviation of a wandering action
@@ -19,7 +19,9 @@ _PUSHED = REACH - 0.09  # m from the middle to which the hand pushes, so that it
 _PATIENCE = 7  # control steps spent on one waypoint at most
 
 
-def random_scene(tabletop: Tabletop, planar: bool, random: np.random.Generator) -> Scene:
+def random_arrangement(
+    tabletop: Tabletop, planar: bool, random: np.random.Generator
+) -> Arrangement:
     """The hand anywhere, the object near the middle, apart; the hand low and closed if planar."""
     while True:
         x, y, z, yaw = random.uniform(LOWEST, HIGHEST)
@@ -28,8 +30,8 @@ def random_scene(tabletop: Tabletop, planar: bool, random: np.random.Generator) 
             break
     block = (place[0], place[1], random.uniform(-math.pi, math.pi))
     if planar:
-        return Scene((x, y, LOWEST[2], 0.0), block)
-    return Scene((x, y, z, yaw), block, closed=bool(random.random() < 0.5))
+        return Arrangement((x, y, LOWEST[2], 0.0), block)
+    return Arrangement((x, y, z, yaw), block, closed=bool(random.random() < 0.5))
 
 
 def wander(tabletop: Tabletop, random: np.random.Generator) -> Iterator[np.ndarray]:

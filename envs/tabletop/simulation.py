@@ -12,9 +12,10 @@ from typing import final
 import mujoco
 import numpy as np
 
-from worldmodel.envs.laboratory import Laboratory
 from worldmodel.envs.rendering import make_renderer
-from worldmodel.envs.scene import REACH, TIMESTEP, build_model
+from worldmodel.envs.suite import Size
+from worldmodel.envs.tabletop.laboratory import Laboratory
+from worldmodel.envs.tabletop.scene import REACH, TIMESTEP, build_model
 from worldmodel.errors import InputError
 
 ACTION_NAMES = ("dx", "dy", "dz", "dyaw", "gripper")
@@ -40,7 +41,7 @@ _STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 
 @final
 @dataclass(frozen=True)
-class Scene:
+class Arrangement:
     """Where hand and object rest.
 
     Attributes:
@@ -60,20 +61,25 @@ class Tabletop:
 
     The hand follows a target that each action moves; a zero action leaves everything at rest. The
     state can be saved and restored so that continuing is bit-identical.
+
+    Attributes:
+        laboratory: Which robot, table, object and camera.
+        picture_shape: (H, W, 3) of its pictures.
     """
 
-    def __init__(self, laboratory: Laboratory, image_size: int = 64) -> None:
-        """Build the scene.
+    def __init__(self, laboratory: Laboratory, size: Size = 64) -> None:
+        """Build the simulation.
 
         Args:
             laboratory: Which robot, table, object and camera.
-            image_size: Height and width of pictures, in pixels.
+            size: Height and width of pictures in pixels, or the two.
 
         Raises:
-            InputError: The arm does not reach the whole workspace, or the image size is below 1.
+            InputError: The arm does not reach the whole workspace, or a picture has no pixel.
         """
-        if image_size < 1:
-            raise InputError(f"image_size: expected at least 1 pixel, got {image_size}")
+        height, width = (size, size) if isinstance(size, int) else size
+        if min(height, width) < 1:
+            raise InputError(f"size: expected at least 1 pixel, got {size}")
         _check_reach(laboratory)
         self.laboratory = laboratory
         self._model = build_model(laboratory)
@@ -84,7 +90,8 @@ class Tabletop:
         self._target = np.zeros(5)
         self._size = mujoco.mj_stateSize(self._model, _STATE)
         camera = self._model.camera("view").id
-        self._renderer = make_renderer(self._model, camera, image_size, image_size)
+        self.picture_shape = (height, width, 3)
+        self._renderer = make_renderer(self._model, camera, height, width)
 
     @property
     def hand(self) -> np.ndarray:
@@ -107,15 +114,15 @@ class Tabletop:
         """Position of the object's centre, in metres. Shape (3,)."""
         return self._data.xpos[self._object].copy()
 
-    def reset(self, scene: Scene) -> None:
+    def reset(self, arrangement: Arrangement) -> None:
         """Put hand and object in place, at rest."""
         mujoco.mj_resetData(self._model, self._data)
-        self._target[:4] = np.clip(scene.hand, LOWEST, HIGHEST)
-        self._target[4] = 0.0 if scene.closed else _OPENING
+        self._target[:4] = np.clip(arrangement.hand, LOWEST, HIGHEST)
+        self._target[4] = 0.0 if arrangement.closed else _OPENING
         joints = self._joints()
         self._data.qpos[: len(joints)] = joints
         self._data.ctrl[:] = joints
-        x, y, yaw = scene.object
+        x, y, yaw = arrangement.object
         start = self._object_qpos
         self._data.qpos[start : start + 2] = x, y
         self._data.qpos[start + 3 : start + 7] = math.cos(yaw / 2), 0.0, 0.0, math.sin(yaw / 2)

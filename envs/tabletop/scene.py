@@ -13,7 +13,7 @@ import math
 
 import mujoco
 
-from worldmodel.envs.laboratory import Block, Colour, Laboratory
+from worldmodel.envs.tabletop.laboratory import Block, Color, Laboratory
 
 REACH = 0.18
 """The hand moves in |x|, |y| <= REACH, in metres."""
@@ -32,14 +32,14 @@ _SOLID = 'contype="{}" conaffinity="{}"'
 _GHOST = 'contype="0" conaffinity="0"'
 
 
-def _rgba(colour: Colour) -> str:
-    return f'rgba="{colour[0]} {colour[1]} {colour[2]} 1"'
+def _rgba(color: Color) -> str:
+    return f'rgba="{color[0]} {color[1]} {color[2]} 1"'
 
 
 def _block(block: Block, attributes: str) -> str:
     sizes = [block.half_width] * (2 if block.shape == "box" else 1) + [block.half_height]
     size = " ".join(map(str, sizes))
-    return f'<geom type="{block.shape}" size="{size}" {_rgba(block.colour)} {attributes}/>'
+    return f'<geom type="{block.shape}" size="{size}" {_rgba(block.color)} {attributes}/>'
 
 
 def _camera(laboratory: Laboratory) -> str:

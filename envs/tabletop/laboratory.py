@@ -1,4 +1,4 @@
-"""What differs between laboratories: arm, object, colours, camera and light over one workspace."""
+"""What differs between laboratories: arm, object, colors, camera and light over one workspace."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Literal, final
 
 from worldmodel.errors import InputError
 
-Colour = tuple[float, float, float]
+Color = tuple[float, float, float]
 """Red, green and blue in [0, 1]."""
 
 
 @final
 @dataclass(frozen=True)
-class Camera:
+class Viewpoint:
     """A camera that looks at the middle of the workspace.
 
     Attributes:
@@ -40,13 +40,13 @@ class Block:
         shape: Kind of solid.
         half_width: Half the side of the box or radius of the cylinder, in metres.
         half_height: In metres.
-        colour: Of all its faces.
+        color: Of all its faces.
     """
 
     shape: Literal["box", "cylinder"]
     half_width: float
     half_height: float
-    colour: Colour
+    color: Color
 
 
 @final
@@ -73,13 +73,13 @@ class Laboratory:
         link_width: In metres.
         elbow: 1 or -1, the side to which the elbow bends.
         finger_radius: In metres.
-        arm: Colour of the links.
-        joint: Colour of column, elbow and shaft.
-        hand: Colour of palm and fingers.
-        table: Colour of the table top.
-        wall: Colour of the rim around the table.
-        floor: Colour of what lies around the table.
-        stripe: Colour of two stripes across the table, or None.
+        arm: Color of the links.
+        joint: Color of column, elbow and shaft.
+        hand: Color of palm and fingers.
+        table: Color of the table top.
+        wall: Color of the rim around the table.
+        floor: Color of what lies around the table.
+        stripe: Color of two stripes across the table, or None.
         object: The block that is pushed.
         camera: Where pictures are taken from.
         light: Direction in which the light shines.
@@ -93,15 +93,15 @@ class Laboratory:
     link_width: float
     elbow: Literal[1, -1]
     finger_radius: float
-    arm: Colour
-    joint: Colour
-    hand: Colour
-    table: Colour
-    wall: Colour
-    floor: Colour
-    stripe: Colour | None
+    arm: Color
+    joint: Color
+    hand: Color
+    table: Color
+    wall: Color
+    floor: Color
+    stripe: Color | None
     object: Block
-    camera: Camera
+    camera: Viewpoint
     light: tuple[float, float, float]
     ambient: float
     distractors: tuple[Distractor, ...] = ()
@@ -123,7 +123,7 @@ LABORATORIES = (
         floor=(0.35, 0.38, 0.42),
         stripe=None,
         object=Block("cylinder", 0.030, 0.013, (0.10, 0.25, 0.85)),
-        camera=Camera(),
+        camera=Viewpoint(),
         light=(0.3, 0.5, -1.0),
         ambient=0.55,
     ),
@@ -142,7 +142,7 @@ LABORATORIES = (
         floor=(0.72, 0.68, 0.60),
         stripe=None,
         object=Block("box", 0.026, 0.013, (0.92, 0.20, 0.30)),
-        camera=Camera(azimuth=14.0, elevation=66.0, field_of_view=31.0),
+        camera=Viewpoint(azimuth=14.0, elevation=66.0, field_of_view=31.0),
         light=(-0.5, 0.2, -1.0),
         ambient=0.5,
     ),
@@ -161,7 +161,7 @@ LABORATORIES = (
         floor=(0.15, 0.15, 0.18),
         stripe=(0.68, 0.48, 0.31),
         object=Block("box", 0.028, 0.012, (0.95, 0.92, 0.85)),
-        camera=Camera(azimuth=20.0, elevation=60.0, field_of_view=32.0),
+        camera=Viewpoint(azimuth=20.0, elevation=60.0, field_of_view=32.0),
         light=(0.6, -0.3, -1.0),
         ambient=0.6,
     ),
@@ -180,7 +180,7 @@ LABORATORIES = (
         floor=(0.45, 0.32, 0.38),
         stripe=(0.53, 0.61, 0.74),
         object=Block("cylinder", 0.028, 0.015, (0.95, 0.60, 0.10)),
-        camera=Camera(azimuth=-16.0, elevation=57.0, field_of_view=31.0),
+        camera=Viewpoint(azimuth=-16.0, elevation=57.0, field_of_view=31.0),
         light=(0.0, 0.6, -1.0),
         ambient=0.65,
         distractors=(

@@ -1,0 +1,19 @@
+"""A cost of the actions alone."""
+
+from __future__ import annotations
+
+from typing import final
+
+from torch import Tensor
+
+from worldmodel.imagined import Imagined
+from worldmodel.planners.cost import Cost
+
+
+@final
+class ActionPenalty(Cost):
+    """Sum of the squared actions, against needless motion."""
+
+    def __call__(self, imagined: Imagined) -> Tensor:
+        """See `Cost.__call__`."""
+        return imagined.action.square().sum(-1)
