@@ -23,7 +23,7 @@ from worldmodel.data.source import EpisodeSource
 from worldmodel.data.windows import Windows, WindowShape
 from worldmodel.report.table import Table
 from worldmodel.rollout import unroll
-from worldmodel.training.objective import training_loss
+from worldmodel.training.loss import training_loss
 from worldmodel.training.train import TrainConfig
 
 EPISODES, TIME, SIZE = 200, 31, 64

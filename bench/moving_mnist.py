@@ -19,7 +19,7 @@ from rich.progress import Progress
 from torch import Tensor
 
 from worldmodel.clip import Clip
-from worldmodel.cost import parameter_count
+from worldmodel.complexity import parameter_count
 from worldmodel.data.generators.generator import GeneratedPart
 from worldmodel.data.generators.moving_mnist import MovingMNIST
 from worldmodel.metrics.pixel import mse_sum, ssim_gaussian
@@ -44,7 +44,7 @@ from worldmodel.report.picture import write_png
 from worldmodel.report.strip import comparison
 from worldmodel.report.table import Table
 from worldmodel.rollout import predict, unroll
-from worldmodel.training.objective import training_loss
+from worldmodel.training.loss import training_loss
 
 SIZE, CONTEXT, LENGTH, BATCH, TEST_CLIPS = 32, 5, 10, 16, 256
 MODELS: dict[str, ModelConfig] = {
@@ -55,7 +55,7 @@ MODELS: dict[str, ModelConfig] = {
     "predrnn-plus-plus": PredRNNPlusPlusConfig(layers=2, hidden=32, kernel=3),
     "mim": MIMConfig(layers=2, hidden=32, kernel=3),
     "e3d-lstm": E3DLSTMConfig(layers=2, hidden=16, kernel=3),
-    "sa-conv-lstm": SAConvLSTMConfig(layers=2, hidden=32, keys=16),
+    "sa-conv-lstm": SAConvLSTMConfig(layers=2, hidden=32, key=16),
     "mode-rnn": ModeRNNConfig(layers=2, hidden=32),
     "motion-rnn": MotionRNNConfig(
         backbone=PredRNNConfig(layers=2, hidden=32, kernel=3, memory_decoupling=False)

@@ -31,7 +31,7 @@ from worldmodel.models.published.translation import FrameShape, Translation, loa
 from worldmodel.models.published.weights import TRANSLATIONS, recognised, with_options
 from worldmodel.rollout import unroll
 from worldmodel.training.curriculum import Curriculum, ReverseScheduledSampling, ScheduledSampling
-from worldmodel.training.objective import mean_squared_error, training_loss
+from worldmodel.training.loss import mean_squared_error, training_loss
 
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 Arrays = dict[str, np.ndarray]

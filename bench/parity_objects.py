@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-
-from worldmodel.errors import InputError
-from worldmodel.models.published.rims import (
+from published_rims import (
     rim_cell_from_published,
     slot_attention_from_published,
 )
+from torch import Tensor
+
+from worldmodel.errors import InputError
 
 Arrays = Mapping[str, np.ndarray]
 Triple = tuple[str, Tensor, np.ndarray]

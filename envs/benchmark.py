@@ -28,7 +28,7 @@ from worldmodel.planners.baselines import NullPlanner, RandomPlanner
 from worldmodel.planners.cem import CEM, CEMConfig
 from worldmodel.planners.costs import ActionPenalty, Cost, GoalImage
 from worldmodel.planners.planner import Bounds, Planner
-from worldmodel.report.gif import write_gif
+from worldmodel.report.film import write_film
 
 TaskName = Literal["reach", "push"]
 
@@ -204,7 +204,7 @@ def _compare(
         records.append(EpisodeRecord(laboratory, episode, contestant, seed, skipped, outcome))
         if episode < config.films:
             path = folder / f"{laboratory}-{episode}-{contestant}.gif"
-            write_gif(path, film.side_by_side(), scale=1)
+            write_film(path, film.side_by_side(), scale=1)
     return records
 
 

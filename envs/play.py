@@ -16,7 +16,7 @@ from worldmodel.envs.tasks import TabletopTask
 from worldmodel.planners.agent import VisualMPC
 from worldmodel.planners.costs import Cost
 from worldmodel.planners.planner import Plan
-from worldmodel.report.gif import beside
+from worldmodel.report.film import beside
 from worldmodel.report.picture import to_uint8
 
 
@@ -56,7 +56,7 @@ class Film:
     goal: np.ndarray
 
     def side_by_side(self) -> np.ndarray:
-        """One labelled video for `write_gif(..., scale=1)`. Shape (T+1, H', W', 3), uint8."""
+        """One labelled video for `write_film(..., scale=1)`. Shape (T+1, H', W', 3), uint8."""
         labels = "real", "end of plan", "goal"
         return beside(self.real, self.imagined, self.goal[None], labels=labels)
 

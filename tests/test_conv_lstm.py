@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from worldmodel.cost import forward_flops, parameter_count, shape_only
+from worldmodel.complexity import forward_flops, parameter_count, shape_only
 from worldmodel.layers.conv_lstm import ConvLSTMCell
 from worldmodel.models.conv_lstm import ConvLSTM, ConvLSTMConfig
 from worldmodel.models.published.conv_lstm import CONV_LSTM

@@ -61,6 +61,19 @@ def test_gaussian_ssim_is_scikit_images_valid_form(pair):
         assert float(value) == pytest.approx(maps[:, 5:-5, 5:-5].mean(), abs=1e-5)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_predrnns_ssim_is_scikit_images_also_where_frames_hardly_vary(channels):
+    generator = torch.Generator().manual_seed(2)
+    coarse = torch.rand(4, channels, 3, 4, generator=generator)
+    truth = 0.9 + 0.1 * torch.nn.functional.interpolate(coarse, (24, 32), mode="bilinear")
+    prediction = (truth + 0.02 * torch.randn(truth.shape, generator=generator)).clamp(0, 1)
+    expected = [
+        structural_similarity(*(pixel._bytes(v).numpy() for v in frames), channel_axis=0)
+        for frames in zip(prediction, truth, strict=True)
+    ]
+    np.testing.assert_allclose(pixel.ssim_predrnn(prediction, truth), expected, rtol=1e-6)
+
+
 def test_float_psnr_is_scikit_images(pair):
     prediction, truth = pair[0].clamp(0, 1), pair[1]
     expected = [

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from worldmodel.cost import forward_flops, parameter_count, shape_only
+from worldmodel.complexity import forward_flops, parameter_count, shape_only
 from worldmodel.errors import InputError
 from worldmodel.layers.detail_cell import DetailAttention, DetailCell, DetailContextBlock
 from worldmodel.models.motion_details_rnn import MotionDetailsRNN, MotionDetailsRNNConfig

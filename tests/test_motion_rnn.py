@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from worldmodel.clip import Clip
-from worldmodel.cost import forward_flops, parameter_count, shape_only
+from worldmodel.complexity import forward_flops, parameter_count, shape_only
 from worldmodel.errors import InputError
 from worldmodel.layers.motion_gru import Warp, neighbourhoods
 from worldmodel.layers.motion_layer import MotionLayer, MotionTransition
@@ -42,7 +42,7 @@ BACKBONES: dict[str, StackConfig] = {
 }
 WITHOUT_GATES: dict[str, StackConfig] = {
     "predrnn++": PredRNNPlusPlusConfig(layers=2, hidden=4, kernel=3, patch=1),
-    "sa-conv-lstm": SAConvLSTMConfig(layers=2, hidden=4, patch=1, keys=2),
+    "sa-conv-lstm": SAConvLSTMConfig(layers=2, hidden=4, patch=1, key=2),
     "traj-gru": TrajGRUConfig(layers=2, hidden=4, patch=1, links=2, flow_features=2),
 }
 FRAME = (1, 4, 6)

@@ -3,13 +3,15 @@
 from base64 import b64decode
 from html.parser import HTMLParser
 
+import av
+import imageio.v3 as iio
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageSequence
 
 from worldmodel.errors import InputError
-from worldmodel.report.gif import beside, write_gif
+from worldmodel.report.film import beside, write_film
 from worldmodel.report.page import Picture, Section, render, write_page
 from worldmodel.report.picture import GAP, LINE, to_uint8, write_png
 from worldmodel.report.plot import curves
@@ -19,7 +21,7 @@ from worldmodel.report.table import Table
 
 @pytest.fixture
 def video():
-    """A white square that moves right on a coloured ground, (T, H, W, 3)."""
+    """A white square that moves right on a colored ground, (T, H, W, 3)."""
     frames = np.full((5, 12, 16, 3), (200, 30, 60), dtype=np.uint8)
     for t, frame in enumerate(frames):
         frame[4:8, 2 * t : 2 * t + 4] = 255
@@ -28,7 +30,7 @@ def video():
 
 def test_gif_holds_the_video(tmp_path, video):
     path = tmp_path / "new" / "folder" / "push.gif"
-    write_gif(path, video, fps=4, scale=3)
+    write_film(path, video, fps=4, scale=3)
     with Image.open(path) as gif:
         assert gif.info["loop"] == 0
         assert gif.info["duration"] == 250
@@ -37,12 +39,40 @@ def test_gif_holds_the_video(tmp_path, video):
     assert np.abs(shown.astype(int) - video.repeat(3, 1).repeat(3, 2)).max() <= 2
 
 
+def test_colors_of_a_film_do_not_flicker(tmp_path):
+    """What does not change between two frames is not shown to change, though others do."""
+    generator = np.random.default_rng(0)
+    still = generator.integers(0, 256, (16, 24, 3), dtype=np.uint8)
+    moving = generator.integers(0, 256, (6, 16, 24, 3), dtype=np.uint8)
+    write_film(tmp_path / "x.gif", np.concatenate([np.stack([still] * 6), moving], axis=2), scale=1)
+    shown = iio.imread(tmp_path / "x.gif")
+    assert (shown[:, :, :24] == shown[:1, :, :24]).all()
+    assert np.abs(shown[0, :, :24].astype(int) - still).mean() < 30
+
+
+@pytest.mark.parametrize("width", [16, 15])
+def test_mp4_holds_the_video(tmp_path, video, width):
+    path = tmp_path / "new" / "push.mp4"
+    write_film(path, video[:, :, :width], fps=4, scale=3)
+    with av.open(path) as film:
+        assert film.streams.video[0].average_rate == 4
+    shown = iio.imread(path, plugin="pyav")[:, :, : 3 * width]
+    assert shown.shape == (5, 36, 3 * width, 3)
+    magnified = video[:, :, :width].repeat(3, 1).repeat(3, 2)
+    assert np.abs(shown.astype(int) - magnified).mean() < 8
+
+
+def test_a_film_of_another_kind_is_refused(tmp_path, video):
+    with pytest.raises(InputError, match=r"ends in \.gif or \.mp4, got push\.avi"):
+        write_film(tmp_path / "push.avi", video)
+
+
 @pytest.mark.parametrize(
     "wrong", [np.zeros((2, 8, 8, 3)), np.zeros((8, 8, 3), np.uint8), np.zeros((0, 8, 8, 3), "u1")]
 )
 def test_gif_refuses_what_is_no_video(tmp_path, wrong):
     with pytest.raises(InputError, match=r"expected uint8 pixels of shape \(T, H, W, 3\)"):
-        write_gif(tmp_path / "x.gif", wrong)
+        write_film(tmp_path / "x.gif", wrong)
 
 
 def test_beside_holds_the_last_frame_of_the_shorter_video(video):
@@ -59,7 +89,7 @@ def test_beside_wants_a_label_each(video):
         beside(video, labels=[])
 
 
-def test_grey_becomes_rgb_and_is_clipped():
+def test_gray_becomes_rgb_and_is_clipped():
     pixels = to_uint8(torch.tensor([-1.0, 0.5, 2.0]).reshape(1, 1, 3))
     assert pixels.tolist() == [[[0] * 3, [128] * 3, [255] * 3]]
 
@@ -137,7 +167,7 @@ class _Links(HTMLParser):
 
 
 def test_page_is_self_contained(tmp_path, video):
-    write_gif(tmp_path / "a.gif", video)
+    write_film(tmp_path / "a.gif", video)
     png = curves({"model": [1.0, 2.0, 4.0]}, "predicted step", "error")
     pictures = (Picture((tmp_path / "a.gif").read_bytes(), "a"), Picture(png, "b"))
     write_page(

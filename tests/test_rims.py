@@ -13,6 +13,7 @@ from naive import normalised, softmax
 from naive_objects import SIZES, SMALL, naive_attention, naive_gru, naive_slots
 from parity import relative_error
 from parity_objects import compare_rim
+from published_rims import rim_cell_from_published
 from torch import Tensor, nn
 
 from worldmodel.errors import InputError
@@ -24,7 +25,6 @@ from worldmodel.layers.rim_cell import CellSizes, OwnGRUs, RIMCell, rim_cell
 from worldmodel.layers.slot_attention import SlotAttention
 from worldmodel.model import WorldModel
 from worldmodel.models.gru_cat import GRUCATConfig
-from worldmodel.models.published.rims import rim_cell_from_published
 from worldmodel.models.rims import RIMs, RIMsConfig
 
 FRAME = (3, 32, 40)

@@ -61,7 +61,7 @@ def test_memory_is_the_equations(keys: int) -> None:
 @pytest.mark.parametrize("normalise", [False, True])
 def test_cell_is_a_conv_lstm_before_the_memory(normalise: bool) -> None:
     cell = SAConvLSTMCell(
-        3, 4, (2, 3), kernel=3, keys=2, normalise=normalise, action_features=None
+        3, 4, (2, 3), kernel=3, key=2, normalise=normalise, action_features=None
     ).double()
     sharpen(cell.attention_memory)
     x = torch.randn(2, 3, 2, 3, dtype=torch.float64)
@@ -111,7 +111,7 @@ def test_positions_are_a_set_to_the_memory() -> None:
 
 
 def test_impossible_options_are_refused() -> None:
-    with pytest.raises(InputError, match=r"SAConvLSTMConfig\.keys: expected at least 1, got 0"):
-        SAConvLSTMConfig(keys=0)
+    with pytest.raises(InputError, match=r"SAConvLSTMConfig\.key: expected at least 1, got 0"):
+        SAConvLSTMConfig(key=0)
     with pytest.raises(InputError, match=r"SAConvLSTMConfig\.kernel: expected an odd number"):
         SAConvLSTMConfig(kernel=4)

@@ -9,10 +9,10 @@ import torch
 from naive_objects import naive_slots
 from parity import relative_error
 from parity_objects import compare_slot_attention
+from published_rims import slot_attention_from_published
 
 from worldmodel.errors import InputError
 from worldmodel.layers.slot_attention import SlotAttention
-from worldmodel.models.published.rims import slot_attention_from_published
 
 
 @pytest.mark.data

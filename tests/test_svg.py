@@ -12,7 +12,7 @@ from worldmodel.layers.gaussian import Gaussian, GaussianLSTM
 from worldmodel.layers.lstm import LSTMCell, LSTMStack
 from worldmodel.models.svg import SVG, SVGConfig
 from worldmodel.rollout import imagine, observe, unroll
-from worldmodel.training.objective import training_loss
+from worldmodel.training.loss import training_loss
 
 SMALL = SVGConfig(features=6, noise=3, hidden=5, width=2, halvings=3, kl_weight=0.5)
 

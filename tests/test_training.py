@@ -35,7 +35,7 @@ from worldmodel.rollout import predict, unroll
 from worldmodel.settings import described
 from worldmodel.training.curriculum import ReverseScheduledSampling, ScheduledSampling
 from worldmodel.training.forecaster import Forecaster, OptimizerConfig
-from worldmodel.training.objective import mean_squared_error, training_loss
+from worldmodel.training.loss import mean_squared_error, training_loss
 from worldmodel.training.recordings import DataConfig
 from worldmodel.training.run_folder import RunFolder
 from worldmodel.training.train import TrainConfig, train

@@ -24,7 +24,7 @@ from worldmodel.errors import InputError, check_at_least
 from worldmodel.evaluation import Evaluation
 from worldmodel.model import WorldModel
 from worldmodel.output_folder import check_writable
-from worldmodel.report.gif import beside, write_gif
+from worldmodel.report.film import beside, write_film
 from worldmodel.report.page import Picture, Section, write_page
 from worldmodel.report.table import Cell, Table
 from worldmodel.training.curriculum import ScheduledSampling
@@ -261,7 +261,7 @@ def _logs_section(logs: Path, size: _Size) -> Section:
         index = next(i for i, view in enumerate(source.views) if view.domain == domain)
         films.append(source.frames(index, range(source.views[index].length)).pixels)
     gif = logs.parent / "laboratories.gif"
-    write_gif(gif, beside(*films, labels=source.domains), scale=1)
+    write_film(gif, beside(*films, labels=source.domains), scale=1)
     return Section(
         "Robot logs",
         f"{size.recordings} recordings of seeded exploration, as RoboNet HDF5: "

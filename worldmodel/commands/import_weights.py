@@ -9,7 +9,7 @@ from typing import Any, final
 
 from worldmodel.checkpoint import ModelCard, save_checkpoint
 from worldmodel.commands.options import parse, with_leading
-from worldmodel.cost import parameter_count
+from worldmodel.complexity import parameter_count
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.model import WorldModel
 from worldmodel.models.published.translation import FrameSize

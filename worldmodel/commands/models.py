@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 from worldmodel.commands.options import parse
-from worldmodel.cost import forward_flops, parameter_count, shape_only
+from worldmodel.complexity import forward_flops, parameter_count, shape_only
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.model import ModelConfig
 from worldmodel.models.published.sizes import PUBLISHED

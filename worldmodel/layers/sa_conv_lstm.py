@@ -26,7 +26,7 @@ class SAConvLSTMCell(RecurrentLayer):
         hidden: Channels of hidden state, cell and memory.
         grid: Height and width (h, w) of the maps.
         kernel: Side of the ConvLSTM's kernels.
-        keys: Channels of queries and keys.
+        key: Channels of a query and a key.
         normalise: Layer normalisation over (C, h, w) of the output on its way up, not of the
             hidden state.
         action_features: Channels of the action's features; None for an action-free cell.
@@ -39,7 +39,7 @@ class SAConvLSTMCell(RecurrentLayer):
         grid: tuple[int, int],
         *,
         kernel: int,
-        keys: int,
+        key: int,
         normalise: bool,
         action_features: int | None,
     ) -> None:
@@ -47,7 +47,7 @@ class SAConvLSTMCell(RecurrentLayer):
         self.own = dict.fromkeys(("hidden", "cell", "memory"), (hidden, *grid))
         self.flow = {}
         self.lstm = PlainConvLSTMCell(inputs, hidden, kernel, action_features)
-        self.attention_memory = SelfAttentionMemory(hidden, keys)
+        self.attention_memory = SelfAttentionMemory(hidden, key)
         self.norm = layer_norm(hidden, grid, wanted=normalise) or nn.Identity()
 
     def forward(

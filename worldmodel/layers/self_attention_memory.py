@@ -24,12 +24,12 @@ class SelfAttentionMemory(nn.Module):
 
     Args:
         hidden: Channels of hidden state and memory.
-        keys: Channels of queries and keys.
+        key: Channels of a query and a key.
     """
 
-    def __init__(self, hidden: int, keys: int) -> None:
+    def __init__(self, hidden: int, key: int) -> None:
         super().__init__()
-        self.of_hidden, self.of_memory = (keys, keys, hidden), (keys, hidden)
+        self.of_hidden, self.of_memory = (key, key, hidden), (key, hidden)
         self.project_hidden = nn.Conv2d(hidden, sum(self.of_hidden), 1, bias=False)
         self.project_memory = nn.Conv2d(hidden, sum(self.of_memory), 1, bias=False)
         self.aggregate = nn.Conv2d(2 * hidden, hidden, 1, bias=False)

@@ -19,7 +19,7 @@ class SAConvLSTMConfig(StackConfig):
     """Options of `SAConvLSTM`; the sizes are those of public re-implementations.
 
     Attributes:
-        keys: Channels of queries and keys.
+        key: Channels of a query and a key.
         layer_norm: Layer normalisation over (C, h, w) of what a layer hands up (the
             re-implementations). Without it, an untrained stack of four hardly sees its frames.
     """
@@ -28,12 +28,12 @@ class SAConvLSTMConfig(StackConfig):
     year: ClassVar[int] = 2020
 
     kernel: int = 3
-    keys: int = 64
+    key: int = 64
     layer_norm: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_at_least(1, self, "keys")
+        check_at_least(1, self, "key")
 
     def build(self, frame_shape: tuple[int, int, int], action_dim: int) -> SAConvLSTM:
         """See `ModelConfig.build`."""
@@ -47,7 +47,7 @@ class SAConvLSTMConfig(StackConfig):
                 self.hidden,
                 codec.grid,
                 kernel=self.kernel,
-                keys=self.keys,
+                key=self.key,
                 normalise=self.layer_norm,
                 action_features=action_features,
             )

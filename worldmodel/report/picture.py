@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
@@ -17,7 +18,7 @@ LINE = FONT_SIZE + 7
 
 
 def to_uint8(frames: Tensor) -> np.ndarray:
-    """Floats (..., C, H, W), clipped to [0, 1], as RGB bytes (..., H, W, 3); grey is repeated."""
+    """Floats (..., C, H, W), clipped to [0, 1], as RGB bytes (..., H, W, 3); gray is repeated."""
     pixels = frames.detach().clamp(0.0, 1.0).mul(255.0).round().byte().movedim(-3, -1)
     return pixels.expand(*pixels.shape[:-1], 3).cpu().numpy()
 
@@ -43,7 +44,7 @@ def labelled(picture: np.ndarray, label: str) -> np.ndarray:
 
 
 def padded(picture: np.ndarray, height: int) -> np.ndarray:
-    """Centre a picture in a taller one of the paper's colour."""
+    """Centre a picture in a taller one of the paper's color."""
     above = (height - len(picture)) // 2
     field = np.full((height, *picture.shape[1:]), PAPER, dtype=np.uint8)
     field[above : above + len(picture)] = picture
@@ -60,4 +61,4 @@ def hstack(pictures: Iterable[np.ndarray]) -> np.ndarray:
 def write_png(path: Path, picture: np.ndarray) -> None:
     """Write a picture (H, W, 3) of uint8 as PNG; missing folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture).save(path, format="PNG")
+    iio.imwrite(path, picture, extension=".png")

@@ -45,7 +45,7 @@ def strip(rows: Mapping[str, np.ndarray], first_step: int = 1, scale: int = 2) -
 def comparison(
     truth: Tensor, prediction: Tensor, first_step: int = 1, scale: int = 2
 ) -> np.ndarray:
-    """Rows of truth, prediction and their absolute error, the mean over channels in false colour.
+    """Rows of truth, prediction and their absolute error, the mean over channels in false color.
 
     Args:
         truth: Recorded frames in [0, 1]. Shape (T, C, H, W) with C = 1 or 3.
@@ -65,10 +65,10 @@ def comparison(
             f"got {tuple(truth.shape)} and {tuple(prediction.shape)}"
         )
     error = (prediction.clamp(0.0, 1.0) - truth).abs().mean(dim=-3).detach().cpu().numpy()
-    false_colour = colormaps["inferno"](error / ERROR_RANGE, bytes=True)[..., :3]
+    false_color = colormaps["inferno"](error / ERROR_RANGE, bytes=True)[..., :3]
     rows = {
         "truth": to_uint8(truth),
         "prediction": to_uint8(prediction),
-        f"|error|, 0 to {ERROR_RANGE:g}": false_colour,
+        f"|error|, 0 to {ERROR_RANGE:g}": false_color,
     }
     return strip(rows, first_step, scale)

@@ -18,7 +18,7 @@ from worldmodel.metrics.pixel import mse_sum
 from worldmodel.model import WorldModel
 from worldmodel.rollout import predict, unroll
 from worldmodel.training.curriculum import Curriculum
-from worldmodel.training.objective import training_loss
+from worldmodel.training.loss import training_loss
 
 
 @dataclass(frozen=True)  # not final: jsonargparse nests plain dataclasses only

@@ -10,7 +10,7 @@ from worldmodel.errors import InputError
 from worldmodel.models.predrnn import PredRNNConfig
 from worldmodel.training.curriculum import ScheduledSampling
 from worldmodel.training.forecaster import Forecaster, OptimizerConfig
-from worldmodel.training.objective import mean_absolute_error, mean_squared_error, training_loss
+from worldmodel.training.loss import mean_absolute_error, mean_squared_error, training_loss
 
 
 def half_recorded() -> tuple[Tensor, Clip]:

@@ -7,9 +7,7 @@ from torch._subclasses import FakeTensorMode
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from worldmodel.clip import Clip
-from worldmodel.model import ModelConfig, WorldModel
-from worldmodel.rollout import unroll
+from worldmodel.model import ModelConfig, State, WorldModel
 
 _SHAPES = FakeTensorMode()
 """Under it tensors have shapes, types and devices, but no numbers."""
@@ -37,16 +35,23 @@ def forward_flops(model: WorldModel, length: int, batch: int = 8) -> int:
     """Operations per clip of `length` frames, two per multiply-add, of a `shape_only` model.
 
     Counts convolutions and matrix products, attention's included, which is nearly all of it. What
-    a batch of `batch` clips shares, such as the maps of the actions, is divided among them.
+    a batch of `batch` clips shares, such as the maps of the actions, is divided among them. A step
+    whose state has the shape of the one before costs the same, and is not computed again.
     """
-    parts = sdpa_kernel(SDPBackend.MATH)
-    with _SHAPES, parts, FlopCounterMode(display=False) as counter:
-        clip = Clip(
-            frames=torch.zeros(batch, length, *model.frame_shape),
-            actions=torch.zeros(batch, length - 1, model.action_dim),
-            domain=torch.zeros(batch, dtype=torch.long),
-            valid=torch.ones(batch, length, dtype=torch.bool),
-            batch_size=[batch],
-        )
-        unroll(model, clip, torch.ones(batch, length - 1))
-    return counter.get_total_flops() // batch
+    steps, total, flops = length - 1, 0, 0
+    with _SHAPES, sdpa_kernel(SDPBackend.MATH):
+        frame = torch.zeros(batch, *model.frame_shape)
+        action = torch.zeros(batch, model.action_dim)
+        state, before = model.initial_state(batch), None
+        for _ in range(steps):
+            if _shapes(state) != before:
+                before = _shapes(state)
+                with FlopCounterMode(display=False) as counter:
+                    _, state, _ = model.training_step(frame, action, state, frame)
+                flops = counter.get_total_flops()
+            total += flops
+    return total // batch
+
+
+def _shapes(state: State) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in state.items()}

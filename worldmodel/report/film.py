@@ -1,10 +1,11 @@
-"""Videos as looping GIFs: small enough for a page, shown by every browser."""
+"""Films of pictures: looping GIFs, which every browser shows, and MP4s."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
 from PIL import Image
 
@@ -12,30 +13,28 @@ from worldmodel.errors import InputError
 from worldmodel.report.picture import hstack, labelled, magnified
 
 
-def write_gif(path: Path, frames: np.ndarray, fps: float = 5.0, scale: int = 4) -> None:
-    """Write a GIF that loops forever.
+def write_film(path: Path, frames: np.ndarray, fps: float = 5.0, scale: int = 4) -> None:
+    """Write a GIF that loops forever, or an MP4.
 
     Args:
-        path: Where to write; missing folders are made.
+        path: Where to write, ending in .gif or .mp4; missing folders are made.
         frames: RGB pixels, uint8. Shape (T, H, W, 3).
         fps: Frames per second; GIF rounds a frame's time to 10 ms.
         scale: Whole-number magnification, without smoothing.
 
     Raises:
-        InputError: `frames` is no uint8 RGB video.
+        InputError: `frames` is no uint8 RGB video, or the ending is another.
     """
     check_video(frames)
-    # One palette for the whole video keeps colours from flickering between frames.
-    mosaic = Image.fromarray(frames.reshape(-1, *frames.shape[2:]))
-    palette = mosaic.quantize(method=Image.Quantize.FASTOCTREE)
-    pictures = [
-        Image.fromarray(magnified(frame, scale)).quantize(palette=palette, dither=Image.Dither.NONE)
-        for frame in frames
-    ]
+    if path.suffix not in (".gif", ".mp4"):
+        raise InputError(f"film: expected a name that ends in .gif or .mp4, got {path.name}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    pictures[0].save(
-        path, save_all=True, append_images=pictures[1:], duration=round(1000 / fps), loop=0
-    )
+    if path.suffix == ".gif":
+        shown = magnified(_in_one_palette(frames), scale)
+        iio.imwrite(path, shown, duration=round(1000 / fps), loop=0)
+    else:
+        shown = _even(magnified(frames, scale))
+        iio.imwrite(path, shown, plugin="pyav", codec="libx264", fps=fps)
 
 
 def beside(*videos: np.ndarray, labels: Sequence[str], scale: int = 4) -> np.ndarray:
@@ -48,7 +47,7 @@ def beside(*videos: np.ndarray, labels: Sequence[str], scale: int = 4) -> np.nda
         scale: Whole-number magnification, without smoothing.
 
     Returns:
-        One video for `write_gif(..., scale=1)`. Shape (max T, H', W', 3), uint8.
+        One video for `write_film(..., scale=1)`. Shape (max T, H', W', 3), uint8.
 
     Raises:
         InputError: A video is no uint8 RGB video, or labels and videos differ in number.
@@ -79,3 +78,16 @@ def check_video(frames: np.ndarray) -> None:
         raise InputError(
             f"video: expected uint8 pixels of shape (T, H, W, 3), got {frames.dtype} {frames.shape}"
         )
+
+
+def _in_one_palette(frames: np.ndarray) -> np.ndarray:
+    """The frames in 256 colors for the whole film: colors chosen frame by frame would flicker."""
+    mosaic = Image.fromarray(frames.reshape(-1, *frames.shape[2:]))
+    fewer = mosaic.quantize(method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    return np.asarray(fewer.convert("RGB")).reshape(frames.shape)
+
+
+def _even(frames: np.ndarray) -> np.ndarray:
+    """The frames with an even height and width, as the codec wants, their last pixels repeated."""
+    _, height, width, _ = frames.shape
+    return np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
