@@ -25,8 +25,8 @@ from worldmodel.rollout import begin, imagine, unroll
 FRAME, ACTIONS, LENGTH, CLIPS, CANDIDATES, HORIZON = (3, 64, 64), 2, 12, 8, 40, 8
 CONFIGS: dict[str, ModelConfig] = {
     **MODELS,
-    "PredRNN-V2 shipped": PredRNNConfig(layers=3, hidden=40, kernel=3, bias=True, residual=True),
-    "ModeRNN shipped": ModeRNNConfig(layers=3, hidden=48, kernel=1, residual=True),
+    "predrnn-v2 shipped": PredRNNConfig(layers=3, hidden=40, kernel=3, bias=True, residual=True),
+    "mode-rnn shipped": ModeRNNConfig(layers=3, hidden=48, kernel=1, residual=True),
 }
 
 

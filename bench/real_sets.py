@@ -16,7 +16,7 @@ from typing import Any
 
 from worldmodel.report.table import Table
 
-MODELS = {"PredRNN-V2": "robonet-predrnn", "ModeRNN": "robonet-mode-rnn"}
+MODELS = {"predrnn-v2": "robonet-predrnn", "mode-rnn": "robonet-mode-rnn"}
 
 SETS = {
     "bridge": (

@@ -64,6 +64,7 @@ def test_memory_takes_the_paths_of_table_2(flow: MemoryFlow, layer_norm: bool) -
         layers=3, hidden=2, kernel=3, patch=1, layer_norm=layer_norm, memory_flow=flow
     )
     model = PredRNN(FRAME, 0, config)
+    assert ("memory" in model.initial_state(1)) == (flow != "without-top-down")
     carried, top_memory = [(ZERO, ZERO)] * 3, ZERO
 
     def step(x: Tensor) -> Tensor:

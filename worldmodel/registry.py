@@ -63,7 +63,7 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
         return len(self._places)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and bare(name) in map(bare, self._places)
+        return isinstance(name, str) and bare(name) in self._names
 
     @cached_property
     def _places(self) -> dict[str, EntryPoint]:
@@ -78,6 +78,10 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
                 )
             places[point.name] = point
         return places
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        return {bare(name): name for name in self._places}
 
     def _import(self, key: str) -> Thing:
         place = self._places[key]

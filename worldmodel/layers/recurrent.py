@@ -38,9 +38,9 @@ class RecurrentLayer(nn.Module, ABC):
     Attributes:
         own: Shape of each entry of its state, by name, without the batch. Every layer has "hidden":
             its output, or what it normalises into its output.
-        flow: Shape of each entry of the flow that also returns from the top layer to the bottom
-            layer of the next step, by name, without the batch. What a layer adds under any other
-            name ends with the step.
+        flow: Shape of each entry of the flow that it reads, by name, without the batch. What the
+            bottom layer reads is kept for it until the next step; the rest of the flow ends with
+            the step.
         gated: Its output is gate . tanh(...), and `LayerOutput.gate` is that gate.
     """
 

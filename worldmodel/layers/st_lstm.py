@@ -51,7 +51,7 @@ class STLSTMCell(RecurrentLayer):
     ) -> None:
         super().__init__()
         self.own = {"hidden": (hidden, *grid), "cell": (hidden, *grid)}
-        self.flow = {"memory": (hidden, *grid)}
+        self.flow = {"memory": (hidden, *grid)} if reads_memory else {}
         self.hidden, self.forget_bias = hidden, forget_bias
         conv = partial(convolution, kernel=kernel, grid=grid, normalise=normalise, bias=bias)
         self.conv_x = conv(inputs, (7 if reads_memory else 6) * hidden)
@@ -75,7 +75,7 @@ class STLSTMCell(RecurrentLayer):
         i_h, f_h, g_h, o_h = path.split(self.hidden, dim=1)
         cell_increment = torch.sigmoid(i_x + i_h) * torch.tanh(g_x + g_h)
         cell = torch.sigmoid(f_x + f_h + self.forget_bias) * own["cell"] + cell_increment
-        memory, memory_increment = self._memory(memory_x, flow["memory"])
+        memory, memory_increment = self._memory(memory_x, flow)
 
         both = torch.cat((cell, memory), dim=1)
         gate = torch.sigmoid(o_x + o_h + self.conv_o(both))
@@ -88,13 +88,14 @@ class STLSTMCell(RecurrentLayer):
             (cell_increment, memory_increment),
         )
 
-    def _memory(self, x: list[Tensor], memory: Tensor) -> tuple[Tensor, Tensor]:
-        """The new memory and its increment, from the input's share of the gates and the old one."""
+    def _memory(self, x: list[Tensor], flow: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """The new memory and its increment, from the input's share of the gates and the flow."""
         if self.conv_m is None:
             i, g = x
             increment = torch.sigmoid(i) * torch.tanh(g)
             return increment, increment
         i_x, f_x, g_x = x
+        memory = flow["memory"]
         i_m, f_m, g_m = self.conv_m(memory).split(self.hidden, dim=1)
         increment = torch.sigmoid(i_x + i_m) * torch.tanh(g_x + g_m)
         return torch.sigmoid(f_x + f_m + self.forget_bias) * memory + increment, increment

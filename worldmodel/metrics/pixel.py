@@ -73,9 +73,16 @@ def ssim_predrnn(prediction: Tensor, truth: Tensor) -> Tensor:
     Raises:
         InputError: Frames are smaller than 7x7.
     """
-    pixels = (_bytes(frames).double() for frames in _clipped(prediction, truth))
-    uniform = {"gaussian_kernel": False, "kernel_size": 7}
-    values = _ssim(*pixels, 7, data_range=255.0, k2=0.03 * math.sqrt(48 / 49), **uniform)
+    prediction, truth = _clipped(prediction, truth)
+    values = _ssim(
+        _bytes(prediction).double(),
+        _bytes(truth).double(),
+        7,
+        gaussian_kernel=False,
+        kernel_size=7,
+        data_range=255.0,
+        k2=0.03 * math.sqrt(48 / 49),
+    )
     return values.to(prediction.dtype)
 
 
@@ -118,9 +125,12 @@ def _bytes(frames: Tensor) -> Tensor:
 def _ssim(prediction: Tensor, truth: Tensor, window: int, **options: Any) -> Tensor:
     """Structural similarity, averaged over the windows that lie within the frame."""
     _check_window(prediction, window)
-    frames = (video.reshape(-1, *video.shape[-3:]) for video in (prediction, truth))
     _, maps = structural_similarity_index_measure(
-        *frames, reduction="none", return_full_image=True, **options
+        prediction.reshape(-1, *prediction.shape[-3:]),
+        truth.reshape(-1, *truth.shape[-3:]),
+        reduction="none",
+        return_full_image=True,
+        **options,
     )
     edge = window // 2
     inside = maps[..., edge:-edge, edge:-edge]

@@ -98,6 +98,7 @@ class PredRNN(RecurrentStack[PredRNNConfig]):
     """PredRNN-V2 (Wang et al., TPAMI 2022): ST-LSTMs whose memory zigzags through the layers.
 
     The state holds `hidden{l}` and `cell{l}` of every layer l and the one `memory`, each of shape
-    (B, hidden, h, w), zero at the start. PredRNN-M-Only has no cells, and holds the top layer's
-    hidden state also as `hidden`, which returns to the bottom layer with the memory.
+    (B, hidden, h, w), zero at the start. Without the top-down path no `memory` outlives the step.
+    PredRNN-M-Only has no cells, and holds the top layer's hidden state also as `hidden`, which
+    returns to the bottom layer with the memory.
     """

@@ -85,8 +85,8 @@ Options = TypeVar("Options", bound=StackParts)
 class RecurrentStack(WorldModel[Options], ABC, Generic[Options]):
     """Recurrent layers between a frame encoder and a frame decoder.
 
-    The state holds `{name}{l}` for every entry of layer l's own state and the entries of the flow
-    that returns to the bottom layer.
+    The state holds `{name}{l}` for every entry of layer l's own state, and the entries of the flow
+    that the bottom layer reads.
 
     Args:
         frame_shape: (C, H, W) in pixels.
@@ -106,7 +106,7 @@ class RecurrentStack(WorldModel[Options], ABC, Generic[Options]):
         self.cells = nn.ModuleList(cells)
         self.adapter = config.adapter()
         self._own = [tuple(cell.own) for cell in cells]
-        self._flow = {name: shape for cell in cells for name, shape in cell.flow.items()}
+        self._flow = dict(cells[0].flow)
 
     def initial_state(self, batch: int, device: torch.device | str | None = None) -> State:
         """See `WorldModel.initial_state`."""

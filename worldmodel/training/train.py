@@ -16,6 +16,7 @@ from worldmodel.data.source import EpisodeSource
 from worldmodel.data.statistics import ActionStatistics, action_statistics
 from worldmodel.errors import InputError, check_at_least, check_one_of
 from worldmodel.model import ModelConfig, WorldModel, channels_last
+from worldmodel.models.architectures import architecture_of
 from worldmodel.models.predrnn import PredRNNConfig
 from worldmodel.training.callbacks import (
     Interrupted,
@@ -93,6 +94,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
     """
     folder = RunFolder(Path(config.output))
     _check_devices(config)
+    architecture_of(config.model)  # or its checkpoint could not be saved
     output = folder.checked(config, resume)
     source = open_data(config.data)
     split = split_data(source, config.data)

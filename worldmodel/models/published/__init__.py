@@ -1,1 +1,1 @@
-"""Weights that were trained with the authors' own code, or with OpenSTL."""
+"""What others published: sizes, and weights trained with the authors' own code or OpenSTL."""
