@@ -16,11 +16,11 @@ import torch
 
 from worldmodel.clip import Clip
 from worldmodel.commands.options import parse
-from worldmodel.data.formats.robonet_writer import write_episode
-from worldmodel.data.loading import training_loader
+from worldmodel.data.clips.loading import training_loader
+from worldmodel.data.clips.windows import Windows, WindowShape
+from worldmodel.data.formats.robots.robonet.writer import write_episode
 from worldmodel.data.opening import open_source
 from worldmodel.data.source import EpisodeSource
-from worldmodel.data.windows import Windows, WindowShape
 from worldmodel.report.table import Table
 from worldmodel.rollout import unroll
 from worldmodel.training.objective import training_loss

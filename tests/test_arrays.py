@@ -8,9 +8,9 @@ import pytest
 from formats.arrays import rewrite, stacked
 from formats.case import moving_square, walk
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.arrays import Arrays
-from worldmodel.data.view import Frames, Signals, View
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.formats.plain.arrays import Arrays
+from worldmodel.data.recording import Frames, Signals, View
 from worldmodel.errors import InputError
 
 

@@ -11,10 +11,10 @@ from formats.case import moving_square, walk
 from formats.records import framed, write_records
 from tfrecord.writer import TFRecordWriter
 
-from worldmodel.data.actions import is_delta
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.bair import ACTION_NAMES, BAIR
-from worldmodel.data.view import Flaw, View
+from worldmodel.data.clips.actions import is_delta
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.formats.robots.bair import ACTION_NAMES, BAIR
+from worldmodel.data.recording import Flaw, View
 from worldmodel.errors import InputError
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from worldmodel.data.blocks import BLOCK, DECODED_BYTES, FrameBlocks, colored, pieces, resized
+from worldmodel.data.clips.blocks import BLOCK, DECODED_BYTES, FrameBlocks, colored, pieces, resized
+from worldmodel.data.recording import Frames, Signals, View, no_signals
 from worldmodel.data.source import EpisodeSource
-from worldmodel.data.view import Frames, Signals, View, no_signals
 
 SIZE = (4, 6)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from formats.cikm2017 import SIDE, TIMES, sample_line
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.cikm2017 import CAMERAS, CIKM2017, FROM_0, FROM_MINUS_10
-from worldmodel.data.view import Flaw, View
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.formats.radar.cikm2017 import CAMERAS, CIKM2017, FROM_0, FROM_MINUS_10
+from worldmodel.data.recording import Flaw, View
 
 SHAPE = TIMES, len(CAMERAS), SIDE, SIDE
 NUMBERS = np.zeros(SHAPE, int)

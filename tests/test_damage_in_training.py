@@ -11,15 +11,15 @@ import torch
 from formats.robonet import RoboNetCase
 from reading import opened
 
-from worldmodel.data.loading import (
+from worldmodel.data.clips.loading import (
     ClipLoader,
     TrainingBatches,
     training_loader,
     validation_loader,
 )
+from worldmodel.data.clips.windows import Windows, WindowShape
 from worldmodel.data.opening import open_source
 from worldmodel.data.source import MixedSource
-from worldmodel.data.windows import Windows, WindowShape
 from worldmodel.errors import InputError
 
 SHAPE = WindowShape(length=4, image_size=16)

@@ -14,7 +14,7 @@ from reading import frames_of, opened
 
 from worldmodel.cli import main
 from worldmodel.commands.data.convert import WRITERS, Target
-from worldmodel.data.folder import CONVERSION_MARK
+from worldmodel.data.files.folder import CONVERSION_MARK
 from worldmodel.data.writer import Recording, Writer
 
 Captured = pytest.CaptureFixture[str]

@@ -14,7 +14,7 @@ import pytest
 from formats.robonet import RoboNetCase
 from reading import frames_of, opened
 
-from worldmodel.data.folder import Folder
+from worldmodel.data.files.folder import Folder
 from worldmodel.data.opening import open_source
 from worldmodel.errors import InputError
 

@@ -9,11 +9,11 @@ import pytest
 from formats.case import moving_square, walk
 from formats.folder_of_videos import write_csv, write_parquet, write_pictures
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.folder_of_videos import VideoFolder
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.files.video import encode_mp4
+from worldmodel.data.formats.plain.videos import VideoFolder
 from worldmodel.data.index import scanned
-from worldmodel.data.video import encode_mp4
-from worldmodel.data.view import View
+from worldmodel.data.recording import View
 from worldmodel.errors import InputError
 
 

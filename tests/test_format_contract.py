@@ -11,7 +11,7 @@ import pytest
 from formats.case import FormatCase, Truth
 from formats.cases import CASES
 
-from worldmodel.data.folder import Folder
+from worldmodel.data.files.folder import Folder
 from worldmodel.data.formats import FORMATS
 from worldmodel.data.index import Scanned, scanned
 from worldmodel.data.opening import find_reader

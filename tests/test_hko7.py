@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from formats.hko7 import HKO7Case, mask_path, picture_path, write_scan
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.hko7 import HKO7, THRESHOLDS, VALIDATION_DAYS, rain, reflectivity
-from worldmodel.data.view import Flaw, View
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.formats.radar.hko7 import HKO7, THRESHOLDS, VALIDATION_DAYS, rain, reflectivity
+from worldmodel.data.recording import Flaw, View
 
 
 def found(folder: Path) -> list[View | Flaw]:

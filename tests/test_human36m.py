@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.human36m import Human36M
-from worldmodel.data.pictures import decode_picture, encode_jpeg
-from worldmodel.data.view import Flaw, View
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.files.pictures import decode_picture, encode_jpeg
+from worldmodel.data.formats.video.human36m import Human36M
+from worldmodel.data.recording import Flaw, View
 from worldmodel.errors import InputError
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from worldmodel.data.folder import Folder
+from worldmodel.data.files.folder import Folder
 from worldmodel.data.index import Scanned, scanned
 from worldmodel.data.reader import Reader, Unit
-from worldmodel.data.view import Flaw, Frames, Signals, View, no_signals
+from worldmodel.data.recording import Flaw, Frames, Signals, View, no_signals
 from worldmodel.errors import InputError, UnavailableError
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from formats.kth import LIST, gray, write_video
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.kth import KTH
-from worldmodel.data.formats.kth_frames import KTHFrames
-from worldmodel.data.pictures import encode_png
-from worldmodel.data.view import Flaw, View
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.files.pictures import encode_png
+from worldmodel.data.formats.video.kth import KTH
+from worldmodel.data.formats.video.kth_frames import KTHFrames
+from worldmodel.data.recording import Flaw, View
 from worldmodel.errors import InputError
 
 PUBLISHED = {

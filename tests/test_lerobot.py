@@ -28,15 +28,15 @@ from formats.lerobot_v3 import (
     write_json,
 )
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.lerobot_info import filled
-from worldmodel.data.formats.lerobot_statistics import PictureStatistics, in_all, of_numbers
-from worldmodel.data.formats.lerobot_v2 import LeRobotV2
-from worldmodel.data.formats.lerobot_v3 import LeRobotV3
-from worldmodel.data.formats.lerobot_writer import LeRobotWriter
-from worldmodel.data.parquet import Parquet
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.files.parquet import Parquet
+from worldmodel.data.formats.robots.lerobot.info import filled
+from worldmodel.data.formats.robots.lerobot.statistics import PictureStatistics, in_all, of_numbers
+from worldmodel.data.formats.robots.lerobot.v2 import LeRobotV2
+from worldmodel.data.formats.robots.lerobot.v3 import LeRobotV3
+from worldmodel.data.formats.robots.lerobot.writer import LeRobotWriter
 from worldmodel.data.reader import Reader
-from worldmodel.data.view import Flaw, Signals, View
+from worldmodel.data.recording import Flaw, Signals, View
 from worldmodel.data.writer import Film, Recording
 from worldmodel.errors import InputError
 
@@ -327,8 +327,8 @@ def test_a_parquet_file_cannot_declare_more_rows_than_bytes_can_hold(
 ) -> None:
     path = folder / "data/chunk-000/file-000.parquet"
     assert len(Parquet(path, "x")) == 22
-    monkeypatch.setattr("worldmodel.data.parquet.SMALL", 0)
-    monkeypatch.setattr("worldmodel.data.parquet.ROWS_PER_BYTE", 0)
+    monkeypatch.setattr("worldmodel.data.files.parquet.SMALL", 0)
+    monkeypatch.setattr("worldmodel.data.files.parquet.ROWS_PER_BYTE", 0)
     with pytest.raises(InputError, match="declares 22 rows in a file of"):
         Parquet(path, "x")
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from formats.meteonet import FIRST, write_maps
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.meteonet import MeteoNet
-from worldmodel.data.view import Flaw, View
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.formats.radar.meteonet import MeteoNet
+from worldmodel.data.recording import Flaw, View
 from worldmodel.errors import InputError
 
 START = datetime(2016, 8, 21, 0, 10)

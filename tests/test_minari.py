@@ -17,12 +17,12 @@ from formats.case import moving_square, walk
 from formats.minari import ARM, JPEG, MinariCase, box, write_data_set
 from gymnasium import spaces
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats import minari_writer
-from worldmodel.data.formats.minari import Minari
-from worldmodel.data.formats.minari_writer import MinariWriter
-from worldmodel.data.formats.robonet import RoboNet
-from worldmodel.data.view import Signals, View
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.formats.robots.minari import writer as minari_writer
+from worldmodel.data.formats.robots.minari.reader import Minari
+from worldmodel.data.formats.robots.minari.writer import MinariWriter
+from worldmodel.data.formats.robots.robonet.reader import RoboNet
+from worldmodel.data.recording import Signals, View
 from worldmodel.data.writer import Film, Recording
 from worldmodel.errors import InputError
 

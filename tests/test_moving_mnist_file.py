@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from formats.moving_mnist_file import TEST, VALID, write_clips
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.moving_mnist_file import MovingMNISTFile
-from worldmodel.data.view import View
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.formats.video.moving_mnist import MovingMNISTFile
+from worldmodel.data.recording import View
 
 NOISE = np.random.default_rng(0).integers(0, 256, (20, 3, 64, 64), np.uint8)
 

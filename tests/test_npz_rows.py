@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from worldmodel.data.formats import npz_rows
-from worldmodel.data.formats.npz_rows import NpzArray
+from worldmodel.data.files import npz_rows
+from worldmodel.data.files.npz_rows import NpzArray
 from worldmodel.errors import InputError
 
 VALUES = np.random.default_rng(0).integers(0, 9, (50, 40, 50)).astype(np.int16)

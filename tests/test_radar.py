@@ -16,15 +16,15 @@ from formats.odim import Packed
 from formats.radar import FIVE_MINUTES
 from PIL import Image
 
-from worldmodel.data.folder import Folder
+from worldmodel.data.files.folder import Folder
 from worldmodel.data.formats.events import events, interval, iso, parsed, season, time_in
-from worldmodel.data.formats.fmi import FMI
-from worldmodel.data.formats.knmi import KNMI
-from worldmodel.data.formats.odim import ODIM
-from worldmodel.data.formats.radar import RadarFiles
-from worldmodel.data.formats.rain import LIQUID, REFLECTIVITY, rain, rain_pixels, reflectivity
+from worldmodel.data.formats.radar.fmi import FMI
+from worldmodel.data.formats.radar.knmi import KNMI
+from worldmodel.data.formats.radar.odim import ODIM
+from worldmodel.data.formats.radar.radar_files import RadarFiles
+from worldmodel.data.formats.radar.rain import LIQUID, REFLECTIVITY, rain, rain_pixels, reflectivity
+from worldmodel.data.recording import Flaw, View
 from worldmodel.data.scale import LinearScale
-from worldmodel.data.view import Flaw, View
 from worldmodel.errors import InputError
 
 NOON = datetime(2016, 7, 1, 12, 0, tzinfo=UTC)

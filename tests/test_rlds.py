@@ -27,11 +27,11 @@ from formats.rlds import (
 from PIL import Image
 from tfrecord.reader import tfrecord_loader
 
-from worldmodel.data.actions import is_delta
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.rlds import RLDS
-from worldmodel.data.pictures import encode_jpeg
-from worldmodel.data.view import Flaw, View
+from worldmodel.data.clips.actions import is_delta
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.files.pictures import encode_jpeg
+from worldmodel.data.formats.robots.rlds.reader import RLDS
+from worldmodel.data.recording import Flaw, View
 from worldmodel.errors import InputError
 
 BRIDGE = "1.0.0/bridge_dataset-train.tfrecord-00000-of-00001"

@@ -12,11 +12,11 @@ import pytest
 from formats.case import moving_square, walk
 from formats.robomimic import IMAGE, LIBERO, LIFT, RobomimicCase, write_demonstration
 
-from worldmodel.data.actions import is_delta
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.robomimic import DELTA_ACTIONS, Robomimic
-from worldmodel.data.formats.robonet import RoboNet
-from worldmodel.data.view import Flaw, View
+from worldmodel.data.clips.actions import is_delta
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.formats.robots.robomimic import DELTA_ACTIONS, Robomimic
+from worldmodel.data.formats.robots.robonet.reader import RoboNet
+from worldmodel.data.recording import Flaw, View
 from worldmodel.errors import InputError
 
 OSC = {"type": "OSC_POSE", "output_max": [0.05] * 3 + [0.5] * 3}

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 from reading import frames_of, opened
 
-from worldmodel.data.formats.robonet_writer import METADATA, write_episode
-from worldmodel.data.video import encode_mp4
+from worldmodel.data.files.video import encode_mp4
+from worldmodel.data.formats.robots.robonet.writer import METADATA, write_episode
 from worldmodel.errors import InputError
 
 DATA = Path(os.environ.get("WORLDMODEL_DATA", Path(__file__).parents[2] / "shared/data"))

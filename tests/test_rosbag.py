@@ -29,10 +29,10 @@ from formats.rosbag import (
 )
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.rosbag import RosBag
-from worldmodel.data.pictures import encode_jpeg, encode_png
-from worldmodel.data.view import Flaw, View
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.files.pictures import encode_jpeg, encode_png
+from worldmodel.data.formats.robots.rosbag.reader import RosBag
+from worldmodel.data.recording import Flaw, View
 from worldmodel.errors import InputError
 
 FRAMES = moving_square(0, 5)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from formats.sevir import EVENTS, NEW, OLD, SEVIRCase, row, write_catalogue, write_events
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.sevir import SEVIR, VILScale
-from worldmodel.data.view import Flaw, View
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.formats.radar.sevir import SEVIR, VILScale
+from worldmodel.data.recording import Flaw, View
 from worldmodel.errors import InputError
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from worldmodel.data.source import EpisodeSource
-from worldmodel.data.splits import (
+from worldmodel.data.clips.splits import (
     Portion,
     Split,
     load_split,
@@ -18,7 +17,8 @@ from worldmodel.data.splits import (
     split_by_list,
     split_by_time,
 )
-from worldmodel.data.view import Frames, Part, Signals, View
+from worldmodel.data.recording import Frames, Part, Signals, View
+from worldmodel.data.source import EpisodeSource
 from worldmodel.errors import InputError
 
 VIEWS = tuple(

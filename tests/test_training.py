@@ -22,9 +22,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor
 
 from worldmodel.clip import Clip
-from worldmodel.data.formats.robonet_writer import write_episode
-from worldmodel.data.splits import load_split
-from worldmodel.data.windows import Windows, WindowShape
+from worldmodel.data.clips.splits import load_split
+from worldmodel.data.clips.windows import Windows, WindowShape
+from worldmodel.data.formats.robots.robonet.writer import write_episode
 from worldmodel.errors import InputError
 from worldmodel.model import ModelConfig
 from worldmodel.models.mode_rnn import ModeRNNConfig

@@ -12,15 +12,15 @@ import torch
 from PIL import Image
 from reading import opened
 
-from worldmodel.data.actions import strided_actions
-from worldmodel.data.blocks import resized
-from worldmodel.data.formats.robonet_writer import write_episode
-from worldmodel.data.loading import TrainingBatches, training_loader, validation_loader
+from worldmodel.data.clips.actions import strided_actions
+from worldmodel.data.clips.blocks import resized
+from worldmodel.data.clips.loading import TrainingBatches, training_loader, validation_loader
+from worldmodel.data.clips.splits import Split, load_split, split_by_hash
+from worldmodel.data.clips.statistics import action_statistics
+from worldmodel.data.clips.windows import Span, Windows, WindowShape
+from worldmodel.data.formats.robots.robonet.writer import write_episode
+from worldmodel.data.recording import Frames, Signals, View
 from worldmodel.data.source import EpisodeSource
-from worldmodel.data.splits import Split, load_split, split_by_hash
-from worldmodel.data.statistics import action_statistics
-from worldmodel.data.view import Frames, Signals, View
-from worldmodel.data.windows import Span, Windows, WindowShape
 from worldmodel.errors import InputError
 
 NAMES = ("dx", "gripper")

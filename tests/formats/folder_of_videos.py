@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 from av.video.stream import VideoStream
 
 from formats.case import Damage, FormatCase, Truth, moving_square, walk
-from worldmodel.data.formats.folder_of_videos import VideoFolder
-from worldmodel.data.pictures import encode_jpeg, encode_png
-from worldmodel.data.video import encode_mp4
+from worldmodel.data.files.pictures import encode_jpeg, encode_png
+from worldmodel.data.files.video import encode_mp4
+from worldmodel.data.formats.plain.videos import VideoFolder
 
 FPS = 12
 

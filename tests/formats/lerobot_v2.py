@@ -28,8 +28,8 @@ from formats.lerobot_v3 import (
     write_groups,
     write_json,
 )
-from worldmodel.data.formats.lerobot_v2 import LeRobotV2
-from worldmodel.data.video import encode_mp4
+from worldmodel.data.files.video import encode_mp4
+from worldmodel.data.formats.robots.lerobot.v2 import LeRobotV2
 
 DATA = "data/chunk-{:03d}/episode_{:06d}.parquet"
 VIDEO = "videos/chunk-{:03d}/{}/episode_{:06d}.mp4"

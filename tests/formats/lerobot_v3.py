@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from formats.case import Damage, FormatCase, Truth, moving_square, walk
-from worldmodel.data.formats.lerobot_v3 import LeRobotV3
-from worldmodel.data.pictures import encode_png
-from worldmodel.data.video import encode_mp4
+from worldmodel.data.files.pictures import encode_png
+from worldmodel.data.files.video import encode_mp4
+from worldmodel.data.formats.robots.lerobot.v3 import LeRobotV3
 
 FPS = 5
 LENGTHS = (6, 9, 7, 5)

@@ -14,8 +14,8 @@ import yaml
 from worldmodel.commands.evaluate import EvaluateConfig, evaluate_to_folder
 from worldmodel.commands.options import check_output, parse
 from worldmodel.commands.plan import PlanConfig, plan
+from worldmodel.data.clips.splits import load_split
 from worldmodel.data.opening import open_source
-from worldmodel.data.splits import load_split
 from worldmodel.diagnostics.stmc import Features, latent_features, pixel_features, separation
 from worldmodel.envs.collect import CollectConfig, collect
 from worldmodel.envs.scores import Benchmark

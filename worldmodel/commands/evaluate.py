@@ -13,8 +13,8 @@ import torch
 from worldmodel.clip import Clip
 from worldmodel.commands.options import check_output, parse
 from worldmodel.commands.trained import load
-from worldmodel.data.splits import load_split
-from worldmodel.data.view import Part
+from worldmodel.data.clips.splits import load_split
+from worldmodel.data.recording import Part
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.evaluation import Evaluation, evaluate
 from worldmodel.model import WorldModel

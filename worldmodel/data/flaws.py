@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from worldmodel.data.view import Flaw
+from worldmodel.data.recording import Flaw
 
 _MOST_RUNS, _MOST_REASONS = 12, 20
 _NUMBERS = re.compile(r"\d+")

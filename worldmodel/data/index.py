@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from worldmodel.data.code import code_digest
-from worldmodel.data.folder import Folder, cache_folder
+from worldmodel.data.files.folder import Folder, cache_folder
 from worldmodel.data.optional import library
 from worldmodel.data.progress import tracked
 from worldmodel.data.reader import Reader, Unit
-from worldmodel.data.view import Flaw, View
+from worldmodel.data.recording import Flaw, View
 from worldmodel.data.whole_file import whole_file
 from worldmodel.errors import InputError, UnavailableError
 

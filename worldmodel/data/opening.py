@@ -10,13 +10,13 @@ from itertools import permutations
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from worldmodel.data.files.folder import Folder
 from worldmodel.data.flaws import summary
-from worldmodel.data.folder import Folder
 from worldmodel.data.formats import FORMATS
 from worldmodel.data.index import scanned
 from worldmodel.data.reader import Reader
+from worldmodel.data.recording import Flaw, View, by_recording
 from worldmodel.data.source import EpisodeSource, LogSource, MixedSource
-from worldmodel.data.view import Flaw, View, by_recording
 from worldmodel.errors import InputError
 
 Camera = int | str | list[int | str]

@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar, NamedTuple
 
-from worldmodel.data.folder import Folder
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.recording import Flaw, Frames, Signals, View
 from worldmodel.data.scale import Scale
-from worldmodel.data.view import Flaw, Frames, Signals, View
 from worldmodel.errors import InputError
 
 

@@ -12,7 +12,7 @@ from typing import final
 import numpy as np
 
 from worldmodel.data.reader import Reader
-from worldmodel.data.view import Frames, Signals, View
+from worldmodel.data.recording import Frames, Signals, View
 from worldmodel.errors import InputError
 
 

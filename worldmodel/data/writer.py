@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple, Self, final
 
 import numpy as np
 
-from worldmodel.data.view import Signals
+from worldmodel.data.recording import Signals
 
 
 class Film(NamedTuple):

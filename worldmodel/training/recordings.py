@@ -13,12 +13,8 @@ import lightning
 import numpy as np
 
 from worldmodel.clip import Clip
-from worldmodel.data.generators import Generator
-from worldmodel.data.generators.source import GeneratedSource
-from worldmodel.data.loading import ClipLoader, training_loader, validation_loader
-from worldmodel.data.opening import Camera, open_source
-from worldmodel.data.source import EpisodeSource
-from worldmodel.data.splits import (
+from worldmodel.data.clips.loading import ClipLoader, training_loader, validation_loader
+from worldmodel.data.clips.splits import (
     Split,
     split_as_published,
     split_by_domain,
@@ -26,8 +22,12 @@ from worldmodel.data.splits import (
     split_by_list,
     split_by_time,
 )
-from worldmodel.data.view import Part, View
-from worldmodel.data.windows import Windows, WindowShape
+from worldmodel.data.clips.windows import Windows, WindowShape
+from worldmodel.data.generators import Generator
+from worldmodel.data.generators.source import GeneratedSource
+from worldmodel.data.opening import Camera, open_source
+from worldmodel.data.recording import Part, View
+from worldmodel.data.source import EpisodeSource
 from worldmodel.errors import InputError, check_at_least, check_one_of
 from worldmodel.rollout import check_context
 

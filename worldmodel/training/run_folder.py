@@ -11,7 +11,7 @@ from typing import Any, final, get_type_hints
 import torch
 import yaml
 
-from worldmodel.data.splits import Split, load_split
+from worldmodel.data.clips.splits import Split, load_split
 from worldmodel.data.whole_file import whole_file
 from worldmodel.errors import InputError
 

@@ -11,8 +11,8 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from worldmodel.data.clips.statistics import ActionStatistics, action_statistics
 from worldmodel.data.source import EpisodeSource
-from worldmodel.data.statistics import ActionStatistics, action_statistics
 from worldmodel.errors import InputError, check_at_least, check_one_of
 from worldmodel.layers.action import ActionEncoder
 from worldmodel.model import ModelConfig, WorldModel, channels_last

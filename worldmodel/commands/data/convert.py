@@ -13,18 +13,18 @@ from typing import Literal, final
 import numpy as np
 
 from worldmodel.commands.options import check_output, parse, with_leading
-from worldmodel.data.blocks import colored, pieces
+from worldmodel.data.clips.blocks import colored, pieces
+from worldmodel.data.files.folder import CONVERSION_MARK, Folder
+from worldmodel.data.files.video import FRAME_RATE
 from worldmodel.data.flaws import summary
-from worldmodel.data.folder import CONVERSION_MARK, Folder
-from worldmodel.data.formats.lerobot_writer import LeRobotWriter
-from worldmodel.data.formats.minari_writer import MinariWriter
-from worldmodel.data.formats.robonet_writer import RoboNetWriter
+from worldmodel.data.formats.robots.lerobot.writer import LeRobotWriter
+from worldmodel.data.formats.robots.minari.writer import MinariWriter
+from worldmodel.data.formats.robots.robonet.writer import RoboNetWriter
 from worldmodel.data.opening import look_through, of_most_actions
 from worldmodel.data.progress import tracked
 from worldmodel.data.reader import Reader
+from worldmodel.data.recording import Flaw, Signals, by_recording
 from worldmodel.data.source import EpisodeSource, LogSource
-from worldmodel.data.video import FRAME_RATE
-from worldmodel.data.view import Flaw, Signals, by_recording
 from worldmodel.data.writer import Film, Recording, Writer
 from worldmodel.errors import InputError, check_one_of
 

@@ -13,14 +13,14 @@ from typing import final
 import numpy as np
 
 from worldmodel.commands.options import check_output, parse, with_leading
-from worldmodel.data.actions import is_delta
-from worldmodel.data.blocks import colored, resized
+from worldmodel.data.clips.actions import is_delta
+from worldmodel.data.clips.blocks import colored, resized
+from worldmodel.data.clips.statistics import action_statistics
+from worldmodel.data.clips.windows import Span
 from worldmodel.data.flaws import summary
 from worldmodel.data.opening import Opened, look_through, of_most_actions
+from worldmodel.data.recording import View, by_recording
 from worldmodel.data.source import EpisodeSource, LogSource
-from worldmodel.data.statistics import action_statistics
-from worldmodel.data.view import View, by_recording
-from worldmodel.data.windows import Span
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.report.contact_sheet import Filmed, contact_sheet
 from worldmodel.report.picture import write_png

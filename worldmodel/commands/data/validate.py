@@ -14,12 +14,12 @@ from typing import NamedTuple, final
 import numpy as np
 
 from worldmodel.commands.options import check_output, parse, with_leading
-from worldmodel.data.blocks import pieces
+from worldmodel.data.clips.blocks import pieces
 from worldmodel.data.flaws import summary
 from worldmodel.data.opening import look_through, of_most_actions
 from worldmodel.data.progress import tracked
+from worldmodel.data.recording import Flaw
 from worldmodel.data.source import EpisodeSource, LogSource
-from worldmodel.data.view import Flaw
 from worldmodel.errors import InputError, check_at_least
 
 

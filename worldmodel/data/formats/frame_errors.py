@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from worldmodel.data.view import View
+from worldmodel.data.recording import View
 from worldmodel.errors import InputError
 
 

@@ -9,10 +9,10 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from worldmodel.data.files.pictures import picture_size
 from worldmodel.data.formats.events import Stretch, stretches
-from worldmodel.data.pictures import picture_size
 from worldmodel.data.reader import Reader, Unit
-from worldmodel.data.view import Flaw, Frames, Signals, View, no_signals
+from worldmodel.data.recording import Flaw, Frames, Signals, View, no_signals
 from worldmodel.errors import InputError
 
 

@@ -6,8 +6,8 @@ import hashlib
 from typing import final
 
 from worldmodel.data.generators.generator import Generator
+from worldmodel.data.recording import Frames, Signals, View, no_signals
 from worldmodel.data.source import EpisodeSource
-from worldmodel.data.view import Frames, Signals, View, no_signals
 
 
 @final

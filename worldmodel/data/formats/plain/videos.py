@@ -1,0 +1,243 @@
+"""A plain folder of videos, or of folders of numbered pictures, with actions beside them.
+
+A recording is a video (`walk/a.mp4`), or a folder of pictures whose names end in numbers
+(`walk/a/0001.png`). Its actions are in a file of the same name (`walk/a.csv`), or in `actions.csv`
+inside a folder of pictures; `action_files` says what such files hold.
+A folder with `actions.*` beside several videos, or beside several folders of pictures, is one
+recording of several cameras (`a/front.mp4`, `a/wrist.mp4`, `a/actions.npz`).
+
+Where some recordings have such a file other than json, those without any cannot be used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import NamedTuple, final
+
+import numpy as np
+
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.files.pictures import decode_picture, picture_size
+from worldmodel.data.files.video import SUFFIXES as VIDEOS
+from worldmodel.data.files.video import video_file
+from worldmodel.data.formats.names import PARTS, domain, part
+from worldmodel.data.formats.plain.action_files import SUFFIXES, Beside, nothing_beside, read_beside
+from worldmodel.data.reader import Reader, Unit
+from worldmodel.data.recording import Frames, Signals, View
+from worldmodel.errors import InputError
+
+PICTURES = (".png", ".jpg", ".jpeg")
+
+
+class _Camera(NamedTuple):
+    """A video, or the pictures of a folder in order."""
+
+    name: str
+    files: tuple[str, ...]
+
+
+class _Recording(NamedTuple):
+    """Its cameras, and the files of actions that there may be."""
+
+    cameras: list[_Camera]
+    actions: list[str]
+
+
+class _Size(NamedTuple):
+    length: int
+    height: int
+    width: int
+    channels: int
+    fps: float
+
+
+@final
+class VideoFolder(Reader):
+    """Videos and pictures, in folders by domain or part."""
+
+    title = "folder of videos"
+
+    @classmethod
+    def recognises(cls, folder: Folder) -> bool:
+        """Whether there is a video, or a folder of numbered pictures."""
+        return any(
+            _is_video(camera.files[0]) or len(camera.files) > 1
+            for recording in cls(folder)._recordings.values()
+            for camera in recording.cameras
+        )
+
+    def units(self) -> Iterator[Unit]:
+        """One per recording."""
+        if not self._recordings:
+            raise InputError(
+                f"{self.folder}: expected videos ({', '.join(VIDEOS)}) or numbered pictures "
+                f"({', '.join(PICTURES)}), found {len(self.folder.files)} other files"
+            )
+        for name, recording in sorted(self._recordings.items()):
+            files = [file for camera in recording.cameras for file in camera.files]
+            yield Unit(name, (*files, *recording.actions, *self._with_actions[:1]))
+
+    def scan(self, unit: Unit) -> Iterable[View]:
+        """A view per camera."""
+        recording = self._recordings[unit.name]
+        sizes = {camera.name: self._size(camera) for camera in recording.cameras}
+        if len(sizes) < len(recording.cameras):
+            raise InputError("expected cameras of different names")
+        lengths = sorted({size.length for size in sizes.values()})
+        if len(lengths) > 1:
+            raise InputError(f"cameras differ in their number of frames: {lengths}")
+        if lengths[0] < 2:
+            raise InputError(f"expected at least 2 frames, got {lengths[0]}")
+        beside = self._beside(recording, lengths[0])
+        return [
+            View(
+                name=unit.name,
+                camera=camera.name,
+                file=camera.files[0],
+                length=size.length,
+                height=size.height,
+                width=size.width,
+                channels=size.channels,
+                domain=domain(self.folder, unit.name),
+                action_names=beside.action_names,
+                action_units=beside.action_units,
+                state_names=beside.state_names,
+                fps=beside.fps or size.fps,
+                part=part(unit.name),
+            )
+            for camera, size in zip(recording.cameras, sizes.values(), strict=True)
+        ]
+
+    def frames(self, view: View, steps: range) -> Frames:
+        """Decode some frames."""
+        if _is_video(view.file):
+            return Frames(video_file(self.folder.local(view.file), view.file).frames(steps))
+        files = self._pictures.get(PurePosixPath(view.file).parent, ())
+        if len(files) != view.length:
+            raise InputError(f"{view.name}: expected {view.length} pictures, got {len(files)}")
+        return Frames(np.stack([self._picture(view, files[step], step) for step in steps]))
+
+    def signals(self, view: View) -> Signals:
+        """Actions and states."""
+        try:
+            return self._beside(self._recordings[view.name], view.length).signals
+        except InputError as error:
+            raise InputError(f"{view.name}: {error}") from error
+
+    @cached_property
+    def _recordings(self) -> dict[str, _Recording]:
+        """By name."""
+        found: dict[str, _Recording] = {}
+        for file in self.folder.named(*VIDEOS):
+            path = PurePosixPath(file)
+            if self._present(shared := _of_all_cameras(path.parent)):
+                self._add(found, path.parent, _Camera(path.stem, (file,)), shared)
+            else:
+                self._add(found, path, _Camera("", (file,)), _beside(path.with_suffix("")))
+        for path, files in self._pictures.items():
+            inside, shared = _beside(path / "actions"), _of_all_cameras(path.parent)
+            if self._present(shared) and not self._present(inside):
+                self._add(found, path.parent, _Camera(path.name, files), shared)
+            else:
+                own = [*inside, *_beside(path)] if path.name else inside
+                self._add(found, path, _Camera("", files), own)
+        return found
+
+    def _add(
+        self,
+        found: dict[str, _Recording],
+        path: PurePosixPath,
+        camera: _Camera,
+        actions: list[str],
+    ) -> None:
+        name = str(path) if path.name else self.folder.name
+        found.setdefault(name, _Recording([], actions)).cameras.append(camera)
+
+    @cached_property
+    def _pictures(self) -> dict[PurePosixPath, tuple[str, ...]]:
+        """Numbered pictures by folder, in order; those beside a video show something else."""
+        videos = {PurePosixPath(file).parent for file in self.folder.named(*VIDEOS)}
+        found = defaultdict[PurePosixPath, list[str]](list)
+        for file in self.folder.named(*PICTURES):
+            parent = PurePosixPath(file).parent
+            if parent not in videos and _number(file) is not None:
+                found[parent].append(file)
+        return {path: tuple(sorted(files, key=_order)) for path, files in found.items()}
+
+    @cached_property
+    def _with_actions(self) -> list[str]:
+        """All files of actions but those of json, which may be about something else."""
+        recordings = self._recordings.values()
+        files = (file for recording in recordings for file in self._present(recording.actions))
+        return [file for file in files if not file.endswith(".json")]
+
+    def _present(self, files: Iterable[str]) -> list[str]:
+        return [file for file in files if file in self.folder]
+
+    def _size(self, camera: _Camera) -> _Size:
+        first = camera.files[0]
+        if _is_video(first):
+            video = video_file(self.folder.local(first), first)
+            return _Size(len(video), video.height, video.width, 3, video.rate)
+        _check_numbers(camera.files)
+        return _Size(len(camera.files), *picture_size(self._bytes(first), first), 0.0)
+
+    def _beside(self, recording: _Recording, length: int) -> Beside:
+        files = self._present(recording.actions)
+        if len(files) > 1:
+            raise InputError(f"expected one file of actions, got {', '.join(files)}")
+        if files:
+            return read_beside(self.folder.local(files[0]), length)
+        if self._with_actions:
+            raise InputError("has no file of actions, and others have")
+        return nothing_beside(length)
+
+    def _picture(self, view: View, file: str, step: int) -> np.ndarray:
+        size = view.height, view.width
+        return decode_picture(self._bytes(file), f"{file}: frame {step}", size, view.channels)
+
+    def _bytes(self, file: str) -> bytes:
+        try:
+            return self.folder.local(file).read_bytes()
+        except OSError as error:
+            raise InputError(f"{file}: cannot be read ({error.strerror})") from error
+
+
+def _of_all_cameras(folder: PurePosixPath) -> list[str]:
+    """Files that can hold the actions of a recording whose cameras are in a folder."""
+    inside = _beside(folder / "actions")
+    if not folder.name or folder.name.lower() in PARTS:  # beside a part, a table lists labels
+        return inside
+    return [*inside, *_beside(folder)]
+
+
+def _beside(path: PurePosixPath) -> list[str]:
+    """Files of actions of that name that there may be."""
+    return [f"{path}{suffix}" for suffix in SUFFIXES]
+
+
+def _is_video(file: str) -> bool:
+    return file.lower().endswith(VIDEOS)
+
+
+def _number(file: str) -> int | None:
+    """The last number in the name of a file."""
+    numbers = re.findall(r"\d+", PurePosixPath(file).stem)
+    return int(numbers[-1]) if numbers else None
+
+
+def _order(file: str) -> tuple[int, str]:
+    return _number(file) or 0, file
+
+
+def _check_numbers(files: Iterable[str]) -> None:
+    """Refuse pictures of the same number, and gaps."""
+    steps = np.diff([float(_order(file)[0]) for file in files])
+    if (steps == 0).any():
+        raise InputError("expected pictures of different numbers in one folder")
+    if steps.size and steps.max() > 1.5 * np.median(steps):
+        raise InputError("pictures are missing: there is a gap in their numbers")
