@@ -166,7 +166,7 @@ def test_a_run_is_the_loop_written_out(logs: Path, tmp_path: Path) -> None:
 
     source = opened(logs)
     spans = load_split(tmp_path / "split.json").spans(source, "train")
-    actions = np.concatenate([source.actions(span.episode) for span in spans])
+    actions = np.concatenate([source.actions(span.view) for span in spans])
     torch.manual_seed(config.seed)
     model = PREDRNN.build((3, SIZE, SIZE), 2)
     assert model.actions is not None
@@ -385,7 +385,7 @@ def in_run(**changes: Any) -> Callable[[TrainConfig], TrainConfig]:
     ("change", "message"),
     [
         (in_data(path="nowhere"), "nowhere"),
-        (in_data(validation=0.0), "validation part of the recordings: .* got 0 episodes"),
+        (in_data(validation=0.0), "validation part of the recordings: .* got 0, the longest"),
         (in_data(validation=0.9), "leave recordings to train on, got validation 0.9"),
         (in_data(validation=-0.1), "leave recordings to train on, got validation -0.1"),
         (in_data(window=WindowShape(length=10)), "train part .* the longest of 9 frames"),

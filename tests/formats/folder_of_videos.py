@@ -172,7 +172,7 @@ class VideoFolderCase(FormatCase):
             "number twice": Damage(
                 lambda folder: _write(folder / "walk/d/20.png", b""), "different numbers", d
             ),
-            "one picture": Damage(_without_but_one, "at least 2 frames, got 1", d),
+            "one picture": Damage(_without_but_one, "at least 2 usable frames, got 1", d),
             "other size": Damage(
                 lambda folder: _write(
                     folder / "walk/d/20.jpg", encode_jpeg(moving_square(0, 1, 16)[0])

@@ -119,7 +119,7 @@ class RLDSCase(FormatCase):
             ),
             "broken picture": Damage(
                 _edited(picture, lambda v: [*v[:2], v[2][:60], *v[3:]]),
-                "image', frame 2: damaged picture",
+                "image: frame 2: damaged picture",
                 (),
                 when_read=True,
             ),

@@ -65,8 +65,9 @@ class RoboNetCase(FormatCase):
                 "no readable video|holds|decoded",
                 lost,
                 when_read=True,
+                cameras=("cam0",),
             ),
-            "huge video": Damage(_declare_a_terabyte, "declares", lost),
+            "huge video": Damage(_declare_a_terabyte, "cam0: .*declares", lost, cameras=("cam0",)),
         }
 
 

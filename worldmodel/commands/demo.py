@@ -257,8 +257,8 @@ def _logs_section(logs: Path, size: _Size) -> Section:
     source = open_source([str(logs)])
     films = []
     for domain in source.domains:
-        index = next(i for i, view in enumerate(source.views) if view.domain == domain)
-        films.append(source.frames(index, range(source.views[index].length)).pixels)
+        index = next(i for i, v in enumerate(source.views) if v.recording.domain == domain)
+        films.append(source.frames(index, range(source.views[index].camera.length)).pixels)
     gif = logs.parent / "laboratories.gif"
     write_gif(gif, beside(*films, labels=source.domains), scale=1)
     return Section(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, final
 
@@ -14,7 +14,7 @@ from worldmodel.errors import InputError
 Part = Literal["train", "validation", "test"]
 
 Place = Mapping[str, Any]
-"""Whatever a format needs to find a view again; only what JSON can hold."""
+"""Whatever a format needs to find something again; only what JSON can hold."""
 
 LONGEST_SIDE = 16_384
 """Pixels; what declares larger pictures is damaged."""
@@ -22,50 +22,28 @@ LONGEST_SIDE = 16_384
 
 @final
 @dataclass(frozen=True)
-class View:
-    """One camera's view of one recording.
+class Camera:
+    """One of the cameras of a recording.
 
     Attributes:
-        name: Recording, unique within its data set; all its cameras share it. Of a file, the path
-            relative to the folder; of one of several in a file, that and `/` and its own name.
-        camera: Name of the camera; empty where there can be only one.
-        file: File that holds it, or the first of several, relative to the folder.
-        length: Usable frames T, at least 2.
+        name: Unique within the recording; empty where there can be only one.
+        length: Usable frames T, at least 2; those of one recording's cameras may differ.
         height: Of a picture, in pixels.
         width: Of a picture, in pixels.
         channels: 3 for RGB, 1 for gray levels and for fields such as rain.
-        domain: Laboratory, robot, season or kind of event.
-        action_names: One per action dimension; empty without actions. See
-            `worldmodel.data.clips.actions` for what a name says.
-        action_units: One per action dimension, "" where unknown; empty without actions.
-        inferred_actions: Names of more actions that the format can infer, see `Signals`.
-        state_names: One per state dimension; empty without states.
         fps: Frames per second; 0 if unknown.
-        part: Where its publishers put it; "" if they did not say.
-        start: Time of the first frame, in seconds since 1970 UTC; NaN if unknown.
-        task: What was to be done, in words.
-        place: What the format needs to read it.
+        place: What the format needs to find its pictures, beyond the place of the recording.
 
     Raises:
-        InputError: A number is out of range, or names and units differ in number.
+        InputError: A number is out of range.
     """
 
     name: str
-    camera: str
-    file: str
     length: int
     height: int
     width: int
     channels: int
-    domain: str
-    action_names: tuple[str, ...] = ()
-    action_units: tuple[str, ...] = ()
-    inferred_actions: tuple[str, ...] = ()
-    state_names: tuple[str, ...] = ()
     fps: float = 0.0
-    part: Part | Literal[""] = ""
-    start: float = math.nan
-    task: str = ""
     place: Place = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -78,37 +56,117 @@ class View:
             )
         if self.channels not in (1, 3):
             raise InputError(f"expected pictures of 1 or 3 channels, got {self.channels}")
-        if len(self.action_units) != len(self.action_names):
-            raise InputError(
-                f"expected one unit per action, got {self.action_units} for {self.action_names}"
-            )
-        if len(set(self.action_names)) < len(self.action_names):
-            raise InputError(f"expected actions of different names, got {self.action_names}")
-        texts = (self.name, self.camera, self.file, self.domain, self.task, *self.action_names)
-        for text in (*texts, *self.action_units, *self.inferred_actions, *self.state_names):
-            if not is_unicode(text):
-                raise InputError(f"expected names to be valid text, got {text!r}")
         if not (math.isfinite(self.fps) and self.fps >= 0):
             raise InputError(f"expected frames per second of at least 0, got {self.fps}")
 
 
 @final
 @dataclass(frozen=True)
+class Recording:
+    """What a robot, a radar or whoever else logged at once, with all cameras.
+
+    Attributes:
+        name: Unique within its data set. Of a file, the path relative to the folder; of one of
+            several in a file, that and `/` and its own name.
+        file: File that holds it, or the first of several, relative to the folder.
+        cameras: At least one, of different names.
+        domain: Laboratory, robot, season or kind of event.
+        action_names: One per action dimension; empty without actions. See
+            `worldmodel.data.clips.actions` for what a name says.
+        action_units: One per action dimension, "" where unknown; empty without actions.
+        inferred_actions: Names of more actions that the format can infer, see `Signals`.
+        state_names: One per state dimension; empty without states.
+        part: Where its publishers put it; "" if they did not say.
+        start: Time of the first frame, in seconds since 1970 UTC; NaN if unknown.
+        instruction: What was to be done, in words.
+        all_cameras: Names of all its cameras, where some of them cannot be used; empty otherwise.
+        place: What the format needs to find it.
+        version: Something that differs when its files do; whoever scans sets it.
+
+    Raises:
+        InputError: Names and units differ in number, or a name is no text or comes twice.
+    """
+
+    name: str
+    file: str
+    cameras: tuple[Camera, ...]
+    domain: str
+    action_names: tuple[str, ...] = ()
+    action_units: tuple[str, ...] = ()
+    inferred_actions: tuple[str, ...] = ()
+    state_names: tuple[str, ...] = ()
+    part: Part | Literal[""] = ""
+    start: float = math.nan
+    instruction: str = ""
+    all_cameras: tuple[str, ...] = ()
+    place: Place = field(default_factory=dict)
+    version: str = ""
+
+    @property
+    def length(self) -> int:
+        """Frames that all its cameras have."""
+        return min(camera.length for camera in self.cameras)
+
+    def __post_init__(self) -> None:
+        if len(self.action_units) != len(self.action_names):
+            raise InputError(
+                f"expected one unit per action, got {self.action_units} for {self.action_names}"
+            )
+        cameras = tuple(camera.name for camera in self.cameras)
+        for what, names in (("actions", self.action_names), ("cameras", cameras)):
+            if len(set(names)) < len(names):
+                raise InputError(f"expected {what} of different names, got {', '.join(names)}")
+        if not cameras:
+            raise InputError("expected a camera, got none")
+        texts = (self.name, self.file, self.domain, self.instruction, *cameras, *self.action_names)
+        for text in (*texts, *self.action_units, *self.inferred_actions, *self.state_names):
+            if not is_unicode(text):
+                raise InputError(f"expected names to be valid text, got {text!r}")
+
+
+class View(NamedTuple):
+    """One camera of one recording."""
+
+    recording: Recording
+    camera: Camera
+
+
+@final
+@dataclass(frozen=True)
 class Flaw:
-    """Why a recording, or a whole file, cannot be used.
+    """Why a recording, one of its cameras, or a whole file cannot be used.
 
     Attributes:
         file: Relative to the folder.
-        episode: Name of the recording; "" if all of the file is meant.
+        recording: Its name; "" if all of the file is meant.
         reason: One sentence, the same for all that share the reason.
+        camera: Its name; "" if all of the recording is meant.
     """
 
     file: str
-    episode: str
+    recording: str
     reason: str
+    camera: str = ""
+
+    @classmethod
+    def of(cls, error: InputError, file: str = "", recording: str = "") -> Flaw:
+        """What an error tells.
+
+        Args:
+            error: Names file and recording itself, or else:
+            file: The file to blame.
+            recording: The recording that cannot be used.
+        """
+        reason = str(InputError(error.reason, frame=error.frame))
+        return cls(error.file or file, error.recording or recording, reason, error.camera)
+
+    @property
+    def error(self) -> InputError:
+        """The same, to be raised."""
+        return InputError(self.reason, file=self.file, recording=self.recording, camera=self.camera)
 
     def __str__(self) -> str:
-        return ": ".join(filter(None, (self.file, self.episode, self.reason)))
+        return str(self.error)
 
 
 class Signals(NamedTuple):
@@ -134,14 +192,6 @@ class Frames(NamedTuple):
 
     pixels: np.ndarray
     missing: np.ndarray | None = None
-
-
-def by_recording(views: Sequence[View]) -> dict[str, list[int]]:
-    """Indices of the views of each recording, in order."""
-    indices: dict[str, list[int]] = {}
-    for index, view in enumerate(views):
-        indices.setdefault(view.name, []).append(index)
-    return indices
 
 
 def is_unicode(text: str) -> bool:

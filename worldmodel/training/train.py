@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from worldmodel.data.clips.statistics import ActionStatistics, action_statistics
-from worldmodel.data.source import EpisodeSource
+from worldmodel.data.source import Source
 from worldmodel.errors import InputError, check_at_least, check_one_of
 from worldmodel.layers.action import ActionEncoder
 from worldmodel.model import ModelConfig, WorldModel, channels_last
@@ -197,7 +197,7 @@ def _spread(statistics: ActionStatistics) -> torch.Tensor:
 def _card(
     config: TrainConfig,
     frame_shape: tuple[int, int, int],
-    source: EpisodeSource,
+    source: Source,
     statistics: ActionStatistics,
 ) -> ModelCard:
     return ModelCard(

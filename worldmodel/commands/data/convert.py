@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, final
 
@@ -23,9 +22,9 @@ from worldmodel.data.formats.robots.robonet.writer import RoboNetWriter
 from worldmodel.data.opening import look_through, of_most_actions
 from worldmodel.data.progress import tracked
 from worldmodel.data.reader import Reader
-from worldmodel.data.recording import Flaw, Signals, by_recording
-from worldmodel.data.source import EpisodeSource, LogSource
-from worldmodel.data.writer import Film, Recording, Writer
+from worldmodel.data.recording import Camera, Flaw, Recording, Signals
+from worldmodel.data.source import LogSource, Source, recordings_of
+from worldmodel.data.writer import Footage, Writer
 from worldmodel.errors import InputError, check_one_of
 
 Target = Literal["robonet", "lerobot", "minari"]
@@ -73,12 +72,12 @@ def run(arguments: Sequence[str]) -> None:
     out = Path(config.out)
     check_output(out)
     found = of_most_actions(look_through(config.path, config.format))
-    if found.flaws and (config.strict or not found.views):
+    if found.flaws and (config.strict or not found.recordings):
         raise InputError(f"{config.path}: cannot be used\n{summary(found.flaws)}")
     _claim(out, config)
-    source = LogSource(found.reader, found.views, found.versions)
+    source = LogSource(found.reader, found.recordings)
     damaged = list(_written(source, WRITERS[config.to](out), config.strict))
-    recordings = len({view.name for view in source.views}) - len(damaged)
+    recordings = len(source.recordings) - len(damaged)
     if not recordings:
         raise InputError(f"{config.path}: nothing could be written\n{summary(damaged)}")
     (out / CONVERSION_MARK).unlink()
@@ -89,14 +88,13 @@ def run(arguments: Sequence[str]) -> None:
         print(f"{len(left)} recordings or files left out\n{summary(left)}")
 
 
-def _lost(source: EpisodeSource, reader: Reader, to: Target) -> Iterator[str]:
+def _lost(source: Source, reader: Reader, to: Target) -> Iterator[str]:
     """What the other format cannot hold."""
-    views = source.views
     if reader.scale is not None:
         yield f"pixels are plain brightness now, no more {reader.scale.quantity}; none is missing"
-    if any(view.part for view in views):
+    if any(recording.part for recording in source.recordings):
         yield "the published parts are not kept"
-    if not all(view.fps for view in views) and to != "minari":
+    if not all(view.camera.fps for view in source.views) and to != "minari":
         yield f"frames per second are unknown; videos play at {FRAME_RATE}"
     if to == "lerobot" and len(source.domains) > 1:
         yield f"domains are not kept apart: {', '.join(source.domains)}"
@@ -121,42 +119,33 @@ def _claim(out: Path, config: ConvertConfig) -> None:
     mark.write_text(described)
 
 
-def _written(source: EpisodeSource, writer: Writer, strict: bool) -> Iterator[Flaw]:
+def _written(source: Source, writer: Writer, strict: bool) -> Iterator[Flaw]:
     """Write all recordings; yield those that turned out to be damaged."""
     with writer:
-        for name, indices in tracked(by_recording(source.views).items(), "converting"):
+        for recording, indices in tracked(recordings_of(source), "converting"):
             try:
-                writer.add(_recording(source, indices))
+                writer.add(_footage(source, recording, indices))
             except InputError as error:
                 if strict:
                     raise
-                yield Flaw(source.views[indices[0]].file, name, str(error))
+                yield Flaw.of(error, recording.file, recording.name)
 
 
-def _recording(source: EpisodeSource, indices: Sequence[int]) -> Recording:
+def _footage(source: Source, recording: Recording, indices: range) -> Footage:
     """A recording with all its cameras, as long as the shortest of them."""
-    views = [source.views[index] for index in indices]
-    length = min(view.length for view in views)
-    signals, view = source.signals(indices[0]), views[0]
-    return Recording(
-        name=view.name,
-        films={
-            own.camera or "camera": Film(
-                own.height, own.width, partial(_frames, source, index, length)
-            )
-            for index, own in zip(indices, views, strict=True)
-        },
-        signals=Signals(signals.actions[: length - 1], signals.states[:length]),
-        action_names=view.action_names,
-        action_units=view.action_units,
-        state_names=view.state_names,
-        fps=view.fps,
-        domain=view.domain,
-        task=view.task,
+    length = recording.length
+    cameras = tuple(
+        replace(camera, name=camera.name or "camera", length=length) for camera in recording.cameras
     )
+    signals = source.signals(indices[0])
 
+    def frames(camera: Camera) -> Iterator[np.ndarray]:
+        for steps in pieces(camera):
+            pixels = source.frames(indices[cameras.index(camera)], steps).pixels
+            yield from colored(pixels, "rgb")
 
-def _frames(source: EpisodeSource, index: int, length: int) -> Iterator[np.ndarray]:
-    """RGB frames, one by one."""
-    for steps in pieces(source.views[index], range(length)):
-        yield from colored(source.frames(index, steps).pixels, "rgb")
+    return Footage(
+        replace(recording, cameras=cameras),
+        Signals(signals.actions[: length - 1], signals.states[:length]),
+        frames,
+    )

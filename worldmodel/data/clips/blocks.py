@@ -16,17 +16,19 @@ import torch
 from torch.nn.functional import interpolate
 
 from worldmodel.data.clips.recent import RecentArrays
-from worldmodel.data.code import code_digest
 from worldmodel.data.files.folder import cache_folder
-from worldmodel.data.recording import Frames, View
-from worldmodel.data.source import EpisodeSource
+from worldmodel.data.recording import Camera, Frames
+from worldmodel.data.source import Source
 from worldmodel.data.whole_file import whole_file
 
 Color = Literal["recorded", "rgb", "gray"]
 Fit = Literal["squash", "crop"]
 
 BLOCK = 64
-"""Frames of an episode that are read, kept and dropped together."""
+"""Frames of a view that are read, kept and dropped together."""
+
+VERSION = 1
+"""To be raised with every change of what frames become, so that none that are kept are used."""
 
 DECODED_BYTES = 128 * 2**20
 """Full-size pixels that are in memory at once, at most."""
@@ -48,10 +50,10 @@ class FrameStore:
     Args:
         key: Says what the blocks hold; another key never sees them.
         limit: Most bytes of blocks of all keys; 0 keeps nothing.
-        episodes: Names of all episodes, `EPISODE-VERSION`; blocks of other versions are dropped.
+        views: Names of all views, `VIEW-VERSION`; blocks of other versions are dropped.
     """
 
-    def __init__(self, key: str, limit: int, episodes: Sequence[str]) -> None:
+    def __init__(self, key: str, limit: int, views: Sequence[str]) -> None:
         self._root = cache_folder() / "frames"
         self._folder = self._root / hashlib.sha256(key.encode()).hexdigest()[:16]
         self.limit, self._left, self._until_check = limit, 0, 0
@@ -59,18 +61,18 @@ class FrameStore:
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 os.utime(self._folder)
-                self._drop_outdated(episodes)
+                self._drop_outdated(views)
                 self._make_room()
             except OSError as error:
                 self._give_up(error)
 
     def read(
-        self, episode: str, start: int, shape: tuple[int, int, int], steps: range
+        self, view: str, start: int, shape: tuple[int, int, int], steps: range
     ) -> np.ndarray | None:
         """Some frames of a block, uint8 (n, C, H, W), or None if it is not kept.
 
         Args:
-            episode: Name of the episode.
+            view: Its name.
             start: First frame of the block.
             shape: Its number of frames, height and width.
             steps: Which of its frames.
@@ -78,7 +80,7 @@ class FrameStore:
         if not self.limit:
             return None
         try:
-            with open(self._path(episode, start), "rb", buffering=0) as file:
+            with open(self._path(view, start), "rb", buffering=0) as file:
                 size = os.fstat(file.fileno()).st_size
                 pixels = shape[0] * shape[1] * shape[2]
                 if size == 0 or size % pixels:
@@ -89,12 +91,12 @@ class FrameStore:
             return None
         return np.frombuffer(data, np.uint8).reshape(len(steps), -1, *shape[1:])
 
-    def write(self, episode: str, start: int, block: np.ndarray) -> None:
+    def write(self, view: str, start: int, block: np.ndarray) -> None:
         """Keep a block, uint8 (n, C, H, W), if there is room for it."""
         if not self.limit:
             return
         try:
-            self._write(self._path(episode, start), block)
+            self._write(self._path(view, start), block)
         except OSError as error:
             self._give_up(error)
 
@@ -117,15 +119,15 @@ class FrameStore:
         _log.warning("frames are kept on disk no more: %s", error)
         self.limit = 0
 
-    def _path(self, episode: str, start: int) -> Path:
-        return self._folder / f"{episode}-{start}"
+    def _path(self, view: str, start: int) -> Path:
+        return self._folder / f"{view}-{start}"
 
-    def _drop_outdated(self, episodes: Sequence[str]) -> None:
-        """Drop the blocks of other versions of these episodes."""
-        versions = dict(name.split("-") for name in episodes)
+    def _drop_outdated(self, views: Sequence[str]) -> None:
+        """Drop the blocks of other versions of these views."""
+        versions = dict(name.split("-") for name in views)
         for name, _ in _files(self._folder):
-            episode, _, rest = name.partition("-")
-            if episode in versions and rest.partition("-")[0] != versions[episode]:
+            view, _, rest = name.partition("-")
+            if view in versions and rest.partition("-")[0] != versions[view]:
                 (self._folder / name).unlink(missing_ok=True)
 
     def _make_room(self) -> None:
@@ -144,7 +146,7 @@ class FrameBlocks:
     """Frames of a source, resized; a copy sent to another process starts with nothing in memory.
 
     Args:
-        source: The episodes.
+        source: The recordings.
         size: Height and width (H, W) to resize to.
         fit: How a picture gets that shape, see `resized`.
         color: Whether to make all pictures RGB or gray.
@@ -154,7 +156,7 @@ class FrameBlocks:
 
     def __init__(
         self,
-        source: EpisodeSource,
+        source: Source,
         size: tuple[int, int],
         fit: Fit,
         color: Color,
@@ -166,14 +168,14 @@ class FrameBlocks:
         self._color: Color = color
         self._memory = RecentArrays(memory)
         self._names = [_name(source, index) for index in range(len(source))] if disk else []
-        key = f"{source.origin} {size} {fit} {color} {code_digest()}"
+        key = f"{source.origin} {size} {fit} {color} {VERSION}"
         self._disk = FrameStore(key, disk, self._names)
 
     def frames(self, index: int, steps: range) -> np.ndarray:
-        """Some frames of an episode.
+        """Some frames of a view.
 
         Args:
-            index: Of the episode.
+            index: Of the view.
             steps: Consecutive frames.
 
         Returns:
@@ -192,7 +194,9 @@ class FrameBlocks:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _bounds(self, index: int, number: int) -> range:
-        return range(BLOCK * number, min(BLOCK * (number + 1), self._source.views[index].length))
+        return range(
+            BLOCK * number, min(BLOCK * (number + 1), self._source.views[index].camera.length)
+        )
 
     def _part(self, index: int, block: range, own: range) -> np.ndarray:
         """Some frames of a block, from the nearest place that has them."""
@@ -212,7 +216,7 @@ class FrameBlocks:
 
     def _decoded(self, index: int, steps: range) -> np.ndarray:
         """Frames from the source, resized a few at a time."""
-        own = pieces(self._source.views[index], steps)
+        own = pieces(self._source.views[index].camera, steps)
         return np.concatenate([self._resized(self._source.frames(index, few)) for few in own])
 
     def _resized(self, frames: Frames) -> np.ndarray:
@@ -232,17 +236,17 @@ class FrameBlocks:
         return np.concatenate([measured, np.where(hidden, 255, 0).astype(np.uint8)], axis=3)
 
 
-def _name(source: EpisodeSource, index: int) -> str:
-    """Of an episode and the version of its files."""
-    view = source.views[index]
-    texts = f"{view.name} {view.camera}", source.version(index)
+def _name(source: Source, index: int) -> str:
+    """Of a view and the version of its files."""
+    recording, camera = source.views[index]
+    texts = f"{recording.name} {camera.name}", recording.version
     return "-".join(hashlib.sha256(text.encode()).hexdigest()[:16] for text in texts)
 
 
-def pieces(view: View, steps: range | None = None) -> list[range]:
-    """Steps of an episode, all if left out, in stretches that fit into memory at full size."""
-    steps = range(view.length) if steps is None else steps
-    few = max(1, DECODED_BYTES // (view.height * view.width * view.channels))
+def pieces(camera: Camera, steps: range | None = None) -> list[range]:
+    """Steps of a camera, all if left out, in stretches that fit into memory at full size."""
+    steps = range(camera.length) if steps is None else steps
+    few = max(1, DECODED_BYTES // (camera.height * camera.width * camera.channels))
     return [steps[start : start + few] for start in range(0, len(steps), few)]
 
 

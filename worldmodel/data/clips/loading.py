@@ -114,7 +114,7 @@ class _Tolerant(Dataset[_Sample]):
             try:
                 return _Sample(self._windows[index], flaws)
             except InputError as error:
-                flaws.append(Flaw(*self._windows.recording(index), str(error)))
+                flaws.append(Flaw.of(error))
             if not self._replace:
                 break
             index = int(draw.integers(len(self._windows)))
@@ -173,17 +173,17 @@ class ClipLoader(Iterable[Clip], Sized):
             for flaw in flaws:
                 self._tell(flaw)
             if hopeless:
-                raise InputError(f"no undamaged recording found, at last {flaws[-1].reason}")
+                raise InputError(f"no undamaged recording found, at last {flaws[-1]}")
             if window is not None:
                 yield to_clip(window)
 
     def _tell(self, flaw: Flaw) -> None:
         if self._strict:
-            raise InputError(flaw.reason)
-        if (flaw.file, flaw.episode) not in self.flaws:
-            self.flaws[flaw.file, flaw.episode] = flaw
+            raise flaw.error
+        if (flaw.file, flaw.recording) not in self.flaws:
+            self.flaws[flaw.file, flaw.recording] = flaw
             count = len(self.flaws)
-            _log.warning("skipped %s (%d damaged recordings so far)", flaw.reason, count)
+            _log.warning("skipped %s (%d damaged recordings so far)", flaw, count)
 
 
 def training_loader(

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, final
 
 from worldmodel.data.clips.windows import Span
-from worldmodel.data.recording import Part, View
-from worldmodel.data.source import EpisodeSource
+from worldmodel.data.recording import Part, Recording
+from worldmodel.data.source import Source
 from worldmodel.errors import InputError
 
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
@@ -57,8 +57,8 @@ class Split:
                     f"expected each recording in one part of the split, {one.name} is in two"
                 )
 
-    def spans(self, source: EpisodeSource, part: Part) -> list[Span]:
-        """What a part takes of the episodes of a source.
+    def spans(self, source: Source, part: Part) -> list[Span]:
+        """What a part takes of the views of a source.
 
         Raises:
             InputError: The source lacks a recording of the part.
@@ -66,16 +66,16 @@ class Split:
         wanted: dict[str, list[Portion]] = {}
         for portion in map(_portion, getattr(self, part)):
             wanted.setdefault(portion.name, []).append(portion)
-        names = {view.name for view in source.views}
+        names = {recording.name for recording in source.recordings}
         if missing := sorted(set(wanted).difference(names)):
             raise InputError(
                 f"{len(missing)} of {len(wanted)} {part} recordings are not among the "
                 f"{len(names)} of the source, first {missing[0]}"
             )
         return [
-            Span(index, portion.start, min(view.length, portion.stop or view.length))
-            for index, view in enumerate(source.views)
-            for portion in wanted.get(view.name, ())
+            Span(index, portion.start, min(camera.length, portion.stop or camera.length))
+            for index, (recording, camera) in enumerate(source.views)
+            for portion in wanted.get(recording.name, ())
         ]
 
     @classmethod
@@ -118,7 +118,9 @@ def split_by_hash(names: Iterable[str], validation: float = 0.1, test: float = 0
     return Split(*(tuple(sorted(part)) for part in parts))
 
 
-def split_by_time(views: Sequence[View], validation: float = 0.1, test: float = 0.1) -> Split:
+def split_by_time(
+    recordings: Sequence[Recording], validation: float = 0.1, test: float = 0.1
+) -> Split:
     """The earliest frames train, later ones validate, the latest test.
 
     A recording in which a part ends is cut there, so that no frame is in two parts.
@@ -127,14 +129,13 @@ def split_by_time(views: Sequence[View], validation: float = 0.1, test: float = 
         InputError: A recording does not say when it was made, or the fractions leave nothing to
             train on.
     """
-    if unknown := sorted({view.name for view in views if math.isnan(view.start)}):
+    if unknown := sorted(each.name for each in recordings if math.isnan(each.start)):
         raise InputError(
             f"split by time: expected times, {len(unknown)} recordings have none, "
             f"first {unknown[0]}"
         )
-    lengths: dict[str, int] = {}
-    for view in sorted(views, key=lambda view: (view.start, view.name)):
-        lengths[view.name] = min(view.length, lengths.get(view.name, view.length))
+    in_time = sorted(recordings, key=lambda recording: (recording.start, recording.name))
+    lengths = {recording.name: recording.length for recording in in_time}
     total = sum(lengths.values())
     if min(validation, test) < 0 or validation + test >= 1:
         raise InputError(
@@ -148,7 +149,7 @@ def split_by_time(views: Sequence[View], validation: float = 0.1, test: float = 
 
 
 def split_by_domain(
-    views: Sequence[View],
+    recordings: Sequence[Recording],
     validation: Collection[str],
     test: Collection[str],
     fraction: float = 0.1,
@@ -156,7 +157,7 @@ def split_by_domain(
     """Whole domains for validation and test; the others train.
 
     Args:
-        views: All of them.
+        recordings: All of them.
         validation: Names of domains; if empty, a fraction of the other recordings is taken.
         test: Names of domains.
         fraction: Of the recordings, for validation without domains of its own.
@@ -164,19 +165,21 @@ def split_by_domain(
     Raises:
         InputError: A domain does not exist, or none is left to train on.
     """
-    available = sorted({view.domain for view in views})
+    available = sorted({recording.domain for recording in recordings})
     if unknown := sorted({*validation, *test}.difference(available)):
         raise InputError(
             f"split by domain: there is no domain {unknown[0]}; available: {', '.join(available)}"
         )
-    split = _of_parts({view.name: _part_of(view.domain, validation, test) for view in views})
+    split = _of_parts({r.name: _part_of(r.domain, validation, test) for r in recordings})
     if validation:
         return split
     rest = split_by_hash(map(str, split.train), fraction, 0)
     return Split(rest.train, rest.validation, split.test)
 
 
-def split_as_published(views: Sequence[View], validation: float = 0.1, test: float = 0.1) -> Split:
+def split_as_published(
+    recordings: Sequence[Recording], validation: float = 0.1, test: float = 0.1
+) -> Split:
     """The parts that the publishers of the recordings made.
 
     Where they made no validation or test part, it is taken from the training part by a hash of the
@@ -185,8 +188,8 @@ def split_as_published(views: Sequence[View], validation: float = 0.1, test: flo
     Raises:
         InputError: They made none at all.
     """
-    parts: dict[str, Part] = {view.name: view.part for view in views if view.part}
-    if len(parts) < len({view.name for view in views}):
+    parts: dict[str, Part] = {each.name: each.part for each in recordings if each.part}
+    if len(parts) < len(recordings):
         raise InputError("split as published: some recordings belong to no published part")
     published = _of_parts(parts)
     rest = split_by_hash(

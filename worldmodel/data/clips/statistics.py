@@ -10,7 +10,7 @@ import numpy as np
 
 from worldmodel.data.clips.actions import strided_actions
 from worldmodel.data.clips.windows import Span
-from worldmodel.data.source import EpisodeSource
+from worldmodel.data.source import Source
 from worldmodel.errors import InputError
 
 
@@ -29,18 +29,16 @@ class ActionStatistics:
     maximum: tuple[float, ...]
 
 
-def action_statistics(
-    source: EpisodeSource, spans: Sequence[Span], stride: int = 1
-) -> ActionStatistics:
-    """Statistics of some episodes' actions, one episode in memory at a time.
+def action_statistics(source: Source, spans: Sequence[Span], stride: int = 1) -> ActionStatistics:
+    """Statistics of some recordings' actions, one recording in memory at a time.
 
     Args:
-        source: Where the episodes are.
+        source: The recordings.
         spans: Which of their frames: the training part only, or the test leaks into training.
         stride: Frame stride of the windows that the actions will be taken from.
 
     Raises:
-        InputError: There are no episodes, or all are shorter than the stride.
+        InputError: There are no recordings, or all are shorter than the stride.
     """
     count = 0
     mean = square = np.zeros(len(source.action_names))
@@ -60,8 +58,8 @@ def action_statistics(
         count += len(actions)
     if count == 0:
         raise InputError(
-            f"expected episodes with at least {stride} actions to take statistics of, "
-            f"got {len(spans)} episodes with none"
+            f"expected recordings with at least {stride} actions to take statistics of, "
+            f"got {len(spans)} with none"
         )
     std = np.sqrt(square / count)
     return ActionStatistics(

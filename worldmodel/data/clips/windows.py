@@ -1,4 +1,4 @@
-"""Windows of fixed length over episodes, resized."""
+"""Windows of fixed length over recordings, resized."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from worldmodel.data.clips.actions import strided_actions
 from worldmodel.data.clips.blocks import Color, Fit, FrameBlocks
 from worldmodel.data.clips.recent import RecentArrays
-from worldmodel.data.source import EpisodeSource
+from worldmodel.data.source import Source
 from worldmodel.errors import InputError, check_at_least, check_one_of
 
 CACHE_BYTES = 256 * 2**20
@@ -68,15 +68,15 @@ class WindowShape:
 
 
 class Span(NamedTuple):
-    """Some frames of an episode.
+    """Some frames of a view.
 
     Attributes:
-        episode: Index in the source.
+        view: Its index in the source.
         start: First frame.
         stop: Frame to end before.
     """
 
-    episode: int
+    view: int
     start: int
     stop: int
 
@@ -87,7 +87,7 @@ class Window(NamedTuple):
     Attributes:
         frames: Pixels, uint8. Shape (T, C, H, W).
         actions: Action t takes frame t to frame t+1, float32. Shape (T-1, A).
-        domain: Place of the episode's domain in `EpisodeSource.domains`.
+        domain: Place of the recording's domain in `Source.domains`.
         missing: True where nothing was measured. Shape (T, 1, H, W); (0,) if everything was.
     """
 
@@ -99,10 +99,10 @@ class Window(NamedTuple):
 
 @final
 class Windows(Dataset[Window]):
-    """All windows of some stretches of episodes; what is shorter than a window's span has none.
+    """All windows of some stretches of recordings; what is shorter than a window's span has none.
 
     Args:
-        source: Where the episodes are.
+        source: The recordings.
         shape: Length, stride and size of a window.
         spans: Which frames to use; all of the source if left out.
         hop: Recorded frames between the starts of neighbouring windows; `shape.span` makes
@@ -120,7 +120,7 @@ class Windows(Dataset[Window]):
 
     def __init__(
         self,
-        source: EpisodeSource,
+        source: Source,
         shape: WindowShape,
         spans: Sequence[Span] | None = None,
         hop: int = 1,
@@ -129,18 +129,19 @@ class Windows(Dataset[Window]):
     ) -> None:
         self._source, self._shape, self._hop = source, shape, hop
         spans = whole(source) if spans is None else spans
-        self._episodes = np.array([span.episode for span in spans], np.int64)
+        self._views = np.array([span.view for span in spans], np.int64)
         self._starts = np.array([span.start for span in spans], np.int64)
         lengths = np.array([span.stop - span.start for span in spans], np.int64)
         counts = np.maximum(0, (lengths - shape.span) // hop + 1)
         self._ends = np.cumsum(counts)
         if counts.sum() == 0:
             raise InputError(
-                f"expected episodes of at least {shape.span} frames ({shape.length} frames, every "
-                f"{shape.stride}.), got {len(lengths)} episodes, the longest of "
+                f"expected recordings of at least {shape.span} frames ({shape.length} frames at a "
+                f"stride of {shape.stride}), got {len(lengths)}, the longest of "
                 f"{max(lengths, default=0)} frames"
             )
-        sets = np.searchsorted(np.cumsum(source.sets), self._episodes, side="right")
+        cameras = [len(recording.cameras) for recording in source.recordings]
+        sets = np.repeat(np.repeat(np.arange(len(source.sets)), source.sets), cameras)[self._views]
         self.sizes = tuple(
             int(size) for size in np.bincount(sets, counts, minlength=len(source.sets))
         )
@@ -158,52 +159,47 @@ class Windows(Dataset[Window]):
         """A window.
 
         Raises:
-            InputError: The recording is damaged; names file, episode and reason.
+            InputError: The recording is damaged; names file and recording.
         """
-        episode, start = self._place(index)
+        view, start = self._place(index)
         shape = self._shape
-        pixels = self._blocks.frames(episode, range(start, start + shape.span))[:: shape.stride]
+        pixels = self._blocks.frames(view, range(start, start + shape.span))[:: shape.stride]
         frames = torch.from_numpy(pixels[:, : self.channels].copy())
         hidden = pixels[:, self.channels :]
-        view = self._source.views[episode]
-        actions = self._actions_of(episode)[start : start + shape.span - 1]
+        recording = self._source.views[view].recording
+        actions = self._actions_of(view)[start : start + shape.span - 1]
         return Window(
             frames,
-            torch.from_numpy(strided_actions(actions, view.action_names, shape.stride)),
-            torch.tensor(self._domains[view.domain]),
+            torch.from_numpy(strided_actions(actions, recording.action_names, shape.stride)),
+            torch.tensor(self._domains[recording.domain]),
             torch.from_numpy(hidden > 0) if hidden.shape[1] else torch.zeros(0, dtype=torch.bool),
         )
 
-    def recording(self, index: int) -> tuple[str, str]:
-        """File and name of the recording that a window is in."""
-        view = self._source.views[self._place(index)[0]]
-        return view.file, view.name
-
     def _place(self, index: int) -> tuple[int, int]:
-        """Episode and first frame of a window."""
+        """View and first frame of a window."""
         place = int(np.searchsorted(self._ends, index, side="right"))
         before = self._ends[place - 1] if place else 0
         start = self._starts[place] + (index - before) * self._hop
-        return int(self._episodes[place]), int(start)
+        return int(self._views[place]), int(start)
 
-    def _actions_of(self, episode: int) -> np.ndarray:
-        """Actions (T-1, A) of an episode."""
-        actions = self._actions.get(episode)
+    def _actions_of(self, view: int) -> np.ndarray:
+        """Actions (T-1, A) beside the frames of a view."""
+        actions = self._actions.get(view)
         if actions is None:
-            actions = self._source.actions(episode)
-            self._actions.put(episode, actions)
+            actions = self._source.actions(view)
+            self._actions.put(view, actions)
         return actions
 
 
-def whole(source: EpisodeSource) -> list[Span]:
-    """All frames of all episodes."""
-    return [Span(index, 0, view.length) for index, view in enumerate(source.views)]
+def whole(source: Source) -> list[Span]:
+    """All frames of all views."""
+    return [Span(index, 0, view.camera.length) for index, view in enumerate(source.views)]
 
 
-def _channels(source: EpisodeSource, color: Color) -> int:
+def _channels(source: Source, color: Color) -> int:
     if color != "recorded":
         return 3 if color == "rgb" else 1
-    found = {view.channels for view in source.views}
+    found = {view.camera.channels for view in source.views}
     if len(found) > 1:
         raise InputError("expected pictures all in color or all gray, got both; choose a color")
     return found.pop()

@@ -94,7 +94,7 @@ class Folder:
             InputError: There is no such file, or it cannot be fetched.
         """
         if file not in self.files:
-            raise InputError(f"{self.location}: there is no file {file}")
+            raise InputError("there is no such file", file=file)
         return self._listing.local(file, self.files[file])
 
     def __contains__(self, file: str) -> bool:
@@ -168,7 +168,7 @@ class _Remote:
                 with whole_file(target) as unfinished:
                     system.get_file(source, str(unfinished))
             except Exception as error:  # each kind of file system has its own
-                raise UnavailableError(f"{source}: cannot be fetched ({error!r})") from error
+                raise UnavailableError(f"cannot be fetched ({error!r})", file=file) from error
         return target
 
 

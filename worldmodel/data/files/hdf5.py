@@ -37,12 +37,8 @@ _MOST_LISTED = 20
 
 
 @contextmanager
-def opened(path: Path, name: str = "") -> Iterator[h5py.File]:
-    """Open for reading.
-
-    Args:
-        path: Of the file.
-        name: What to call it in an error; its path if left out.
+def opened(path: Path) -> Iterator[h5py.File]:
+    """Open for reading; nothing may be written into it meanwhile.
 
     Raises:
         InputError: The library cannot open it, or fails to read from it inside the block.
@@ -53,7 +49,7 @@ def opened(path: Path, name: str = "") -> Iterator[h5py.File]:
     except InputError:
         raise
     except DAMAGE as error:
-        raise InputError(f"{name or path}: not a readable HDF5 file ({error})") from error
+        raise InputError(f"not a readable HDF5 file ({error})") from error
 
 
 def groups_of(path: Path) -> frozenset[str]:
@@ -73,7 +69,7 @@ def find_dataset(file: h5py.File, key: str) -> h5py.Dataset:
     """
     item = file.get(key)
     if not isinstance(item, h5py.Dataset):
-        raise InputError(f"{file.filename}: no dataset '{key}'; available: {_available(file)}")
+        raise InputError(f"no dataset '{key}'; available: {_available(file)}")
     return item
 
 
@@ -85,7 +81,7 @@ def find_group(file: h5py.File, key: str) -> h5py.Group:
     """
     item = file.get(key)
     if not isinstance(item, h5py.Group):
-        raise InputError(f"{file.filename}: no group '{key}'; available: {_available(file)}")
+        raise InputError(f"no group '{key}'; available: {_available(file)}")
     return item
 
 
@@ -110,7 +106,7 @@ def numeric_attribute(item: h5py.Group | h5py.Dataset, key: str) -> np.ndarray:
     value = np.asarray(item.attrs.get(key))
     if value.dtype.kind not in "iuf":
         raise InputError(
-            f"{item.file.filename}: '{item.name}' has no numeric attribute '{key}'; "
+            f"'{item.name}' has no numeric attribute '{key}'; "
             f"available: {', '.join(item.attrs) or 'none'}"
         )
     return value
@@ -161,14 +157,13 @@ def read_finite(file: h5py.File, key: str) -> np.ndarray:
     dataset = find_dataset(file, key)
     if dataset.ndim != 2 or not np.issubdtype(dataset.dtype, np.floating):
         raise InputError(
-            f"{file.filename}: expected '{key}' to be floating point (T, D), "
-            f"got {dataset.dtype} {dataset.shape}"
+            f"expected '{key}' to be floating point (T, D), got {dataset.dtype} {dataset.shape}"
         )
     values = read_all(dataset)
     bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
     if len(bad):
         raise InputError(
-            f"{file.filename}: '{key}' holds NaN or infinity at {len(bad)} of {len(values)} steps, "
+            f"'{key}' holds NaN or infinity at {len(bad)} of {len(values)} steps, "
             f"first at step {bad[0]}"
         )
     return values if values.dtype in (np.float32, np.float64) else values.astype(np.float32)

@@ -71,7 +71,6 @@ class NpzArray:
     Args:
         path: The npz file.
         key: Name of the array.
-        origin: What to call the file in an error.
 
     Attributes:
         shape: Of the array.
@@ -81,15 +80,15 @@ class NpzArray:
         InputError: There is no such array, or the file cannot hold as much as it declares.
     """
 
-    def __init__(self, path: Path, key: str, origin: str) -> None:
-        self._path, self._name = path, f"{origin}: {key}"
-        with _opened(path, origin) as archive:
-            info = _member(archive, key, origin)
+    def __init__(self, path: Path, key: str) -> None:
+        self._path, self._name = path, key
+        with _opened(path) as archive:
+            info = _member(archive, key)
             with archive.open(info) as file:
-                self.shape, fortran, self.dtype = _header(file, self._name)
+                self.shape, fortran, self.dtype = _header(file, key)
                 self._first = file.tell()
         self._size, self._checksum = info.file_size, info.CRC
-        self._start = _start(path, info, self._name)
+        self._start = _start(path, info, key)
         self._end = self._start + info.compress_size
         self._deflated = info.compress_type == zipfile.ZIP_DEFLATED
         self._row = math.prod(self.shape[1:]) * self.dtype.itemsize
@@ -181,50 +180,50 @@ class NpzArray:
 
 
 @lru_cache(maxsize=_ARRAYS)
-def npz_array(path: Path, stamp: Stamp, key: str, origin: str) -> NpzArray:
+def npz_array(path: Path, stamp: Stamp, key: str) -> NpzArray:
     """An array that is looked through once per process and version of its file."""
-    return NpzArray(path, key, origin)
+    return NpzArray(path, key)
 
 
 @contextmanager
-def _opened(path: Path, origin: str) -> Iterator[zipfile.ZipFile]:
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
     except InputError:
         raise
     except _BAD_ARCHIVE as error:
-        raise InputError(f"{origin}: no readable npz file ({error})") from error
+        raise InputError(f"no readable npz file ({error})") from error
 
 
-def _member(archive: zipfile.ZipFile, key: str, origin: str) -> zipfile.ZipInfo:
+def _member(archive: zipfile.ZipFile, key: str) -> zipfile.ZipInfo:
     try:
         return archive.getinfo(f"{key}.npy")
     except KeyError as error:
         names = ", ".join(name.removesuffix(".npy") for name in archive.namelist()[:20])
-        raise InputError(f"{origin}: no array '{key}'; available: {names or 'none'}") from error
+        raise InputError(f"no array '{key}'; available: {names or 'none'}") from error
 
 
-def _header(file: IO[bytes], origin: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _header(file: IO[bytes], key: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, whether in Fortran's order, and type; Python 2's long numbers are understood."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             version = np.lib.format.read_magic(file)
             if version not in _NPY_HEADERS:
-                raise InputError(f"{origin}: expected an npy header of version 1 or 2")
+                raise InputError(f"{key}: expected an npy header of version 1 or 2")
             return _NPY_HEADERS[version](file)
     except InputError:
         raise
     except _BAD_HEADER as error:
-        raise InputError(f"{origin}: no readable npy header ({error})") from error
+        raise InputError(f"{key}: no readable npy header ({error})") from error
 
 
-def _start(path: Path, info: zipfile.ZipInfo, origin: str) -> int:
+def _start(path: Path, info: zipfile.ZipInfo, key: str) -> int:
     """Where the stored bytes of a member begin."""
     with open(path, "rb") as file:
         file.seek(info.header_offset)
         header = file.read(_LOCAL_HEADER.size)
     if len(header) < _LOCAL_HEADER.size:
-        raise InputError(f"{origin}: cut short")
+        raise InputError(f"{key}: cut short")
     return info.header_offset + _LOCAL_HEADER.size + sum(_LOCAL_HEADER.unpack(header))

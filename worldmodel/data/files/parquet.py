@@ -34,18 +34,16 @@ class Parquet:
 
     Args:
         path: The file.
-        origin: What to call it in an error.
 
     Attributes:
-        origin: What it is called in errors.
         columns: Names of the columns.
 
     Raises:
         InputError: It is no parquet file, or declares far more rows than it can hold.
     """
 
-    def __init__(self, path: Path, origin: str) -> None:
-        self._path, self.origin = path, origin
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._footer: pq.FileMetaData | None = None
         with self._opened() as file:
             footer, self.columns = file.metadata, tuple(file.schema_arrow.names)
@@ -53,7 +51,7 @@ class Parquet:
             size = path.stat().st_size
         self._footer, self._starts = footer, np.cumsum([0, *groups])
         if not 0 <= min(groups, default=0) <= len(self) <= SMALL + size * ROWS_PER_BYTE:
-            raise InputError(f"{origin}: declares {sum(groups)} rows in a file of {size} bytes")
+            raise InputError(f"declares {sum(groups)} rows in a file of {size} bytes")
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -92,13 +90,11 @@ class Parquet:
         while isinstance(values, pa.ListArray | pa.LargeListArray | pa.FixedSizeListArray):
             widths = pc.call_function("list_value_length", [values]).unique().to_pylist()
             if values.null_count or len(widths) != 1 or not widths[0]:
-                raise InputError(f"{self.origin}: rows of '{column}' differ in length or are empty")
+                raise InputError(f"rows of '{column}' differ in length or are empty")
             shape.append(widths[0])
             values = values.flatten()
         if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
-            raise InputError(
-                f"{self.origin}: expected numbers in column '{column}', got {values.type}"
-            )
+            raise InputError(f"expected numbers in column '{column}', got {values.type}")
         return values.to_numpy(zero_copy_only=False).reshape(shape)
 
     def pictures(self, column: str, rows: range) -> list[bytes]:
@@ -131,15 +127,14 @@ class Parquet:
     def _picture(self, column: str, value: object) -> bytes:
         data = value.get("bytes") if isinstance(value, dict) else None
         if not isinstance(data, bytes):
-            raise InputError(f"{self.origin}: expected pictures in column '{column}', got none")
+            raise InputError(f"expected pictures in column '{column}', got none")
         return data
 
     def _groups(self, rows: range) -> Iterator[tuple[int, int, int]]:
         """Row groups that hold the rows: number, first of its rows and how many of them."""
         if not 0 <= rows.start < rows.stop <= len(self):
             raise InputError(
-                f"{self.origin}: expected rows 0 to {len(self) - 1}, "
-                f"got {rows.start} to {rows.stop - 1}"
+                f"expected rows 0 to {len(self) - 1}, got {rows.start} to {rows.stop - 1}"
             )
         first, last = np.searchsorted(self._starts, [rows.start + 1, rows.stop]) - 1
         for group in range(first, last + 1):
@@ -158,13 +153,12 @@ class Parquet:
     def _check(self, column: str) -> None:
         if self.columns.count(column) != 1:
             raise InputError(
-                f"{self.origin}: expected one column '{column}', "
-                f"available: {', '.join(self.columns)}"
+                f"expected one column '{column}', available: {', '.join(self.columns)}"
             )
 
     def _check_count(self, column: str, rows: range, count: int) -> None:
         if count != len(rows):
-            raise InputError(f"{self.origin}: '{column}' lacks some of the rows that are declared")
+            raise InputError(f"'{column}' lacks some of the rows that are declared")
 
     @contextmanager
     def _opened(self) -> Iterator[pq.ParquetFile]:
@@ -172,13 +166,13 @@ class Parquet:
             with pq.ParquetFile(self._path, metadata=self._footer) as file:
                 yield file
         except (pa.ArrowException, OSError, OverflowError, UnicodeDecodeError) as error:
-            raise InputError(f"{self.origin}: not a readable parquet file ({error})") from error
+            raise InputError(f"not a readable parquet file ({error})") from error
 
 
 @lru_cache(maxsize=16)
-def parquet_file(path: Path, stamp: Stamp, origin: str) -> Parquet:
+def parquet_file(path: Path, stamp: Stamp) -> Parquet:
     """A parquet file whose footer is read once per process and version; see `Parquet`."""
-    return Parquet(path, origin)
+    return Parquet(path)
 
 
 @lru_cache(maxsize=6)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, final
@@ -16,7 +16,7 @@ from typing import IO, Any, final
 import numpy as np
 
 from worldmodel.data.optional import library
-from worldmodel.data.recording import Flaw, View
+from worldmodel.data.recording import Flaw, Recording
 from worldmodel.errors import InputError
 
 _HEAD, _FOOT = struct.Struct("<QI"), struct.Struct("<I")
@@ -113,14 +113,14 @@ def read_example(path: Path, offset: int) -> Example:
 
 
 def scan_records(
-    path: Path, file: str, views: Callable[[str, int, Example], Iterable[View]], expected: int = 1
-) -> Iterator[View | Flaw]:
+    path: Path, file: str, read: Callable[[str, int, Example], Recording], expected: int = 1
+) -> Iterator[Recording | Flaw]:
     """What there is in a file of recordings, one per record, called `file/number`.
 
     Args:
         path: The file on this machine.
         file: The same, relative to the folder.
-        views: Views of a recording by its name, first byte and content; may raise `InputError`.
+        read: A recording from its name, first byte and content; may raise `InputError`.
         expected: Least number of records.
     """
     count = 0
@@ -129,11 +129,11 @@ def scan_records(
             name = f"{file}/{count}"
             count += 1
             try:
-                yield from list(views(name, offset, read_example(path, offset)))
+                yield read(name, offset, read_example(path, offset))
             except InputError as error:
-                yield Flaw(file, name, str(error))
+                yield Flaw.of(error, file, name)
     except InputError as error:
-        yield Flaw(file, "", str(error))
+        yield Flaw.of(error, file)
         return
     if count < expected:
         yield Flaw(file, "", f"expected at least {expected} records, got {count}")
@@ -146,15 +146,6 @@ def first_example(path: Path) -> Example | None:
         InputError: It is damaged.
     """
     return next((read_example(path, offset) for offset in _offsets(path)), None)
-
-
-@contextmanager
-def naming(view: View) -> Iterator[None]:
-    """Name the recording in errors about it; its name begins with that of its file."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{view.name}: {error}") from error
 
 
 def _offsets(path: Path) -> Iterator[int]:

@@ -45,11 +45,9 @@ class Video:
 
     Args:
         source: File, or the bytes of one.
-        origin: What to call it in an error.
         partial: Take the frames that a file which was cut short still holds.
 
     Attributes:
-        origin: What it is called in errors.
         times: When each frame is shown, in seconds, rising. Shape (n,).
         height: Of a frame, in pixels.
         width: Of a frame, in pixels.
@@ -59,8 +57,8 @@ class Video:
         InputError: It is no video, or is cut short.
     """
 
-    def __init__(self, source: Path | bytes, origin: str, partial: bool = False) -> None:
-        self._source, self.origin = source, origin
+    def __init__(self, source: Path | bytes, partial: bool = False) -> None:
+        self._source = source
         with self._opened() as (container, stream):
             packets = [
                 (packet.pts, packet.is_keyframe)
@@ -71,7 +69,7 @@ class Video:
             self.rate = float(stream.average_rate or 0)
             declared, base = stream.frames, stream.time_base or Fraction(1, FRAME_RATE)
         if len(packets) < (1 if partial else max(1, declared)):
-            raise InputError(f"{origin}: declares {declared} frames and holds {len(packets)}")
+            raise InputError(f"declares {declared} frames and holds {len(packets)}")
         stamps = [pts for pts, _ in packets if pts is not None]
         self._stamped = len(set(stamps)) == len(packets)
         order = sorted(stamps) if self._stamped else range(len(packets))
@@ -97,8 +95,7 @@ class Video:
         wanted = list(wanted)
         if not 0 <= wanted[0] <= wanted[-1] < len(self):
             raise InputError(
-                f"{self.origin}: expected frames 0 to {len(self) - 1}, "
-                f"got {wanted[0]} to {wanted[-1]}"
+                f"expected frames 0 to {len(self) - 1}, got {wanted[0]} to {wanted[-1]}"
             )
         needed, found = set(wanted), {}
         converter = VideoReformatter()  # one for all frames: making one takes longer than using it
@@ -109,8 +106,7 @@ class Video:
                 break
         if missing := sorted(needed.difference(found)):
             raise InputError(
-                f"{self.origin}: {len(missing)} of {len(needed)} frames cannot be decoded, "
-                f"first {missing[0]}"
+                f"{len(missing)} of {len(needed)} frames cannot be decoded, first {missing[0]}"
             )
         return np.stack([found[number] for number in wanted])
 
@@ -136,10 +132,10 @@ class Video:
 
     def _pixels(self, number: int, frame: av.VideoFrame, converter: VideoReformatter) -> np.ndarray:
         if frame.is_corrupt:
-            raise InputError(f"{self.origin}: frame {number} is damaged")
+            raise InputError(f"frame {number} of the video is damaged")
         if (frame.height, frame.width) != (self.height, self.width):
             raise InputError(
-                f"{self.origin}: expected frames of {self.height}x{self.width}, "
+                f"expected frames of {self.height}x{self.width}, "
                 f"got {frame.height}x{frame.width} at frame {number}"
             )
         return converter.reformat(frame, format="rgb24").to_ndarray()
@@ -150,31 +146,29 @@ class Video:
         try:
             with av.open(source, "r", metadata_errors="replace") as container:
                 if not container.streams.video:
-                    raise InputError(f"{self.origin}: holds no video")
+                    raise InputError("holds no video")
                 stream = container.streams.video[0]
                 codec: CodecContext | None = stream.codec_context
                 if codec is None:
-                    raise InputError(f"{self.origin}: holds a video of unknown encoding")
+                    raise InputError("holds a video of unknown encoding")
                 codec.thread_count = 1
                 yield container, stream
         except (FFmpegError, OSError) as error:
-            raise InputError(
-                f"{self.origin}: no readable video ({error.strerror or error})"
-            ) from error
+            raise InputError(f"no readable video ({error.strerror or error})") from error
 
 
-def video_file(path: Path, origin: str, partial: bool = False) -> Video:
+def video_file(path: Path, partial: bool = False) -> Video:
     """A video whose index is read once per process and version of the file; see `Video`."""
     try:
         status = path.stat()
     except OSError as error:
-        raise InputError(f"{origin}: cannot be read ({error.strerror})") from error
-    return _kept(path, origin, partial, status.st_size, status.st_mtime_ns)
+        raise InputError(f"cannot be read ({error.strerror})") from error
+    return _kept(path, partial, status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
-def _kept(path: Path, origin: str, partial: bool, size: int, changed: int) -> Video:
-    return Video(path, origin, partial)
+def _kept(path: Path, partial: bool, size: int, changed: int) -> Video:
+    return Video(path, partial)
 
 
 def encode_mp4(frames: Iterable[np.ndarray], rate: float = FRAME_RATE) -> bytes:

@@ -1,6 +1,6 @@
 """Files of actions that lie beside pictures.
 
-- npz: see `worldmodel.data.formats.plain.npz_signals`.
+- npz: see `npz_signals`.
 - csv, parquet: a column per action, named in the header; those whose names begin with `state` or
   `observation` are states. Columns called as in `COUNTERS` are left out.
 - json: an object with `actions`, and perhaps `action_names`, `action_units`, `states`,
@@ -79,7 +79,7 @@ def read_beside(path: Path, length: int) -> Beside:
 
 
 def _npz(path: Path, length: int) -> Beside:
-    signals = npz_signals(path, length, path.name)
+    signals = npz_signals(path, length)
     if not signals.actions.shape[1]:
         available = ", ".join(npz_heads(path)) or "nothing"
         raise InputError(f"expected an array 'actions', available: {available}")
@@ -105,7 +105,7 @@ def _csv(path: Path, length: int) -> Beside:
 
 
 def _parquet(path: Path, length: int) -> Beside:
-    file = Parquet(path, path.name)
+    file = Parquet(path)
     return _table(
         file.columns, len(file), lambda name: file.numbers(name, range(len(file))), length
     )

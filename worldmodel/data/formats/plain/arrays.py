@@ -11,24 +11,22 @@ For actions and states see `worldmodel.data.formats.plain.npz_signals`; an npy f
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
-from tokenize import TokenError
-from typing import NamedTuple, Protocol, final
+from typing import NamedTuple, final
 
 import numpy as np
 
 from worldmodel.data.files.folder import Folder
+from worldmodel.data.files.npy import mapped_npy
 from worldmodel.data.files.npz_heads import Head, npz_heads
-from worldmodel.data.files.npz_rows import npz_array
+from worldmodel.data.files.npz_rows import NpzArray, npz_array
 from worldmodel.data.formats.names import domain, part
 from worldmodel.data.formats.plain.npz_signals import ACTIONS, STATES, npz_signals
 from worldmodel.data.formats.signals import numbered
 from worldmodel.data.reader import Reader, Unit, one_per_file
-from worldmodel.data.recording import Frames, Signals, View, no_signals
-from worldmodel.errors import InputError
+from worldmodel.data.recording import Camera, Frames, Recording, Signals, no_signals
+from worldmodel.errors import InputError, located
 
 SMALLEST_SIDE = 8
 """Pixels; smaller arrays are poses and the like."""
@@ -37,19 +35,6 @@ _NPZ, _NPY = ".npz", ".npy"
 _STACKS = (6, 9, 12)
 _LOOKED_INTO = 5
 _PIECE = 16 * 2**20
-_UNREADABLE = (OSError, ValueError, TypeError, SyntaxError, TokenError, EOFError, OverflowError)
-
-
-class _Stored(Protocol):
-    """An array in a file, of which some rows can be read."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    @property
-    def dtype(self) -> np.dtype: ...
-
-    def rows(self, wanted: range) -> np.ndarray: ...
 
 
 class _Layout(NamedTuple):
@@ -82,8 +67,8 @@ class Arrays(Reader):
         """One per file."""
         return one_per_file(self.folder, self.folder.named(_NPZ, _NPY), f"*{_NPZ} or *{_NPY} files")
 
-    def scan(self, unit: Unit) -> Iterable[View]:
-        """A view per camera; pictures that are no bytes are read to see whether they can be."""
+    def scan(self, unit: Unit) -> Iterator[Recording]:
+        """A recording per file; pictures that are no bytes are read to see whether they can be."""
         cameras = self._cameras(unit.name)
         lengths = {self._array(unit.name, key).shape[0] for key in cameras}
         if len(lengths) > 1:
@@ -95,47 +80,33 @@ class Arrays(Reader):
             _check_pictures(self._array(unit.name, key), cameras[key])
         signals = self._signals(unit.name, length)
         names = numbered("action", signals.actions.shape[1])
-        return [
-            View(
-                name=unit.name,
-                camera=key,
-                file=unit.name,
-                length=length,
-                height=layout.height,
-                width=layout.width,
-                channels=layout.channels,
-                domain=domain(self.folder, unit.name),
-                action_names=names,
-                action_units=("",) * len(names),
-                state_names=numbered("state", signals.states.shape[1]),
-                part=part(unit.name),
-            )
-            for key, layout in cameras.items()
-        ]
+        yield Recording(
+            name=unit.name,
+            file=unit.name,
+            cameras=tuple(Camera(key, length, *layout[:3]) for key, layout in cameras.items()),
+            domain=domain(self.folder, unit.name),
+            action_names=names,
+            action_units=("",) * len(names),
+            state_names=numbered("state", signals.states.shape[1]),
+            part=part(unit.name),
+        )
 
-    def frames(self, view: View, steps: range) -> Frames:
+    def frames(self, recording: Recording, camera: Camera, steps: range) -> Frames:
         """Read some frames."""
-        try:
-            array = self._array(view.file, view.camera)
-            layout = _layout(array, bool(view.action_names))
-            if layout is None or layout[:3] != (view.height, view.width, view.channels):
-                raise InputError(f"no pictures of {view.height}x{view.width} in {array.shape}")
-            return Frames(_pixels(array.rows(steps), layout))
-        except InputError as error:
-            raise InputError(
-                f"{view.file}: frames {steps.start} to {steps.stop - 1}: {_reason(view, error)}"
-            ) from error
+        with located(frame=steps):
+            array = self._array(recording.file, camera.name)
+            layout = _layout(array, bool(recording.action_names))
+            if layout is None or layout[:3] != (camera.height, camera.width, camera.channels):
+                raise InputError(f"no pictures of {camera.height}x{camera.width} in {array.shape}")
+            return Frames(_pixels(_rows(array, steps), layout))
 
-    def signals(self, view: View) -> Signals:
+    def signals(self, recording: Recording, camera: Camera) -> Signals:
         """Actions and states."""
-        try:
-            return self._signals(view.file, view.length)
-        except InputError as error:
-            raise InputError(f"{view.file}: {_reason(view, error)}") from error
+        return self._signals(recording.file, camera.length)
 
     def _signals(self, file: str, length: int) -> Signals:
         if _is_npz(file):
-            return npz_signals(self.folder.local(file), length, file)
+            return npz_signals(self.folder.local(file), length)
         return no_signals(length)
 
     def _cameras(self, file: str) -> dict[str, _Layout]:
@@ -167,41 +138,18 @@ class Arrays(Reader):
         array = self._array(file, "")
         return {"": Head(array.shape, array.dtype)}
 
-    def _array(self, file: str, key: str) -> _Stored:
+    def _array(self, file: str, key: str) -> NpzArray | np.ndarray:
         path = self.folder.local(file)
-        return npz_array(path, self.folder.files[file], key, file) if _is_npz(file) else _Npy(path)
-
-
-@final
-class _Npy:
-    """An npy file; holds no open file."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        array = self._mapped()
-        self.shape, self.dtype = array.shape, array.dtype
-
-    def rows(self, wanted: range) -> np.ndarray:
-        return np.array(self._mapped()[wanted.start : wanted.stop])
-
-    def _mapped(self) -> np.ndarray:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)
-                return np.lib.format.open_memmap(self._path, mode="r")
-        except _UNREADABLE as error:
-            raise InputError(f"no readable npy file ({error})") from error
-
-
-def _reason(view: View, error: InputError) -> str:
-    return str(error).removeprefix(f"{view.file}: ")
+        if _is_npz(file):
+            return npz_array(path, self.folder.files[file], key)
+        return mapped_npy(path)
 
 
 def _is_npz(file: str) -> bool:
     return file.lower().endswith(_NPZ)
 
 
-def _layout(array: Head | _Stored, stacked: bool) -> _Layout | None:
+def _layout(array: Head | NpzArray | np.ndarray, stacked: bool) -> _Layout | None:
     """How pictures lie in an array; None if they do not.
 
     Args:
@@ -220,18 +168,24 @@ def _layout(array: Head | _Stored, stacked: bool) -> _Layout | None:
     return layout if layout and min(layout[:2]) >= SMALLEST_SIDE else None
 
 
-def _check_pictures(array: _Stored, layout: _Layout) -> None:
+def _rows(array: NpzArray | np.ndarray, wanted: range) -> np.ndarray:
+    if isinstance(array, np.ndarray):
+        return np.array(array[wanted.start : wanted.stop])
+    return array.rows(wanted)
+
+
+def _check_pictures(array: NpzArray | np.ndarray, layout: _Layout) -> None:
     """Refuse stacks of another order, and what bytes cannot hold."""
     length = array.shape[0]
     if layout.channels_first and array.shape[1] > 3:
-        first = array.rows(range(min(length, 5)))
+        first = _rows(array, range(min(length, 5)))
         if not np.array_equal(first[1:, :-3], first[:-1, 3:]):
             raise InputError(f"expected stacked frames, the newest last, got {array.shape}")
     if array.dtype == np.uint8:
         return
     few = max(1, _PIECE // max(1, array.dtype.itemsize * int(np.prod(array.shape[1:]))))
     for start in range(0, length, few):
-        _pixels(array.rows(range(start, min(length, start + few))), layout)
+        _pixels(_rows(array, range(start, min(length, start + few))), layout)
 
 
 def _pixels(stored: np.ndarray, layout: _Layout) -> np.ndarray:

@@ -30,13 +30,12 @@ MOST_DIMENSIONS = 4096
 """Of actions or states; what declares more is damaged."""
 
 
-def npz_signals(path: Path, length: int, origin: str) -> Signals:
+def npz_signals(path: Path, length: int) -> Signals:
     """Actions and states, of no dimensions if there are none.
 
     Args:
         path: The npz file.
         length: Of the recording, T frames.
-        origin: What to call the file in an error.
 
     Raises:
         InputError: They do not fit, hold NaN or infinity, or are damaged.
@@ -47,11 +46,11 @@ def npz_signals(path: Path, length: int, origin: str) -> Signals:
     if action:
         count = heads[action].shape[0]
         check_counts(count, None, length)
-        first = int(count == length and _is_replay(path, heads, action, origin))
-        actions = _matrix(path, action, range(first, first + length - 1), "actions", origin)
+        first = int(count == length and _is_replay(path, heads, action))
+        actions = _matrix(path, action, range(first, first + length - 1), "actions")
     if state:
         check_counts(length, heads[state].shape[0], length)
-        states = _matrix(path, state, range(length), "states", origin)
+        states = _matrix(path, state, range(length), "states")
     return Signals(actions, states)
 
 
@@ -71,7 +70,7 @@ def _key(heads: Mapping[str, Head], keys: tuple[str, ...]) -> str | None:
     return present[0] if present else None
 
 
-def _is_replay(path: Path, heads: Mapping[str, Head], action: str, origin: str) -> bool:
+def _is_replay(path: Path, heads: Mapping[str, Head], action: str) -> bool:
     """Whether the file bears all marks of a replay buffer."""
     count = heads[action].shape[:1]
     if REWARD not in heads or heads[REWARD].dtype.kind not in "iuf":
@@ -82,9 +81,9 @@ def _is_replay(path: Path, heads: Mapping[str, Head], action: str, origin: str) 
         in [heads[key].shape[:1] for key in MARKS if key in heads]
     ):
         return False
-    first = [NpzArray(path, key, origin).rows(range(1)) for key in (action, REWARD)]
+    first = [NpzArray(path, key).rows(range(1)) for key in (action, REWARD)]
     return not any(values.any() for values in first)
 
 
-def _matrix(path: Path, key: str, steps: range, what: str, origin: str) -> np.ndarray:
-    return matrix(NpzArray(path, key, origin).rows(steps), what)
+def _matrix(path: Path, key: str, steps: range, what: str) -> np.ndarray:
+    return matrix(NpzArray(path, key).rows(steps), what)

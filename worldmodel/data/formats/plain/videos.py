@@ -14,7 +14,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cached_property
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import NamedTuple, final
 
@@ -26,33 +28,25 @@ from worldmodel.data.files.video import SUFFIXES as VIDEOS
 from worldmodel.data.files.video import video_file
 from worldmodel.data.formats.names import PARTS, domain, part
 from worldmodel.data.formats.plain.action_files import SUFFIXES, Beside, nothing_beside, read_beside
-from worldmodel.data.reader import Reader, Unit
-from worldmodel.data.recording import Frames, Signals, View
-from worldmodel.errors import InputError
+from worldmodel.data.reader import Reader, Unit, undamaged
+from worldmodel.data.recording import Camera, Flaw, Frames, Recording, Signals
+from worldmodel.errors import InputError, located
 
 PICTURES = (".png", ".jpg", ".jpeg")
 
 
-class _Camera(NamedTuple):
-    """A video, or the pictures of a folder in order."""
+class _Seen(NamedTuple):
+    """What a camera saw: a video, or the pictures of a folder in order."""
 
-    name: str
+    camera: str
     files: tuple[str, ...]
 
 
-class _Recording(NamedTuple):
-    """Its cameras, and the files of actions that there may be."""
+class _Found(NamedTuple):
+    """What belongs to a recording, and the files of actions that there may be."""
 
-    cameras: list[_Camera]
+    seen: list[_Seen]
     actions: list[str]
-
-
-class _Size(NamedTuple):
-    length: int
-    height: int
-    width: int
-    channels: int
-    fps: float
 
 
 @final
@@ -65,9 +59,9 @@ class VideoFolder(Reader):
     def recognises(cls, folder: Folder) -> bool:
         """Whether there is a video, or a folder of numbered pictures."""
         return any(
-            _is_video(camera.files[0]) or len(camera.files) > 1
+            _is_video(seen.files[0]) or len(seen.files) > 1
             for recording in cls(folder)._recordings.values()
-            for camera in recording.cameras
+            for seen in recording.seen
         )
 
     def units(self) -> Iterator[Unit]:
@@ -78,84 +72,81 @@ class VideoFolder(Reader):
                 f"({', '.join(PICTURES)}), found {len(self.folder.files)} other files"
             )
         for name, recording in sorted(self._recordings.items()):
-            files = [file for camera in recording.cameras for file in camera.files]
+            files = chain.from_iterable(seen.files for seen in recording.seen)
             yield Unit(name, (*files, *recording.actions, *self._with_actions[:1]))
 
-    def scan(self, unit: Unit) -> Iterable[View]:
-        """A view per camera."""
-        recording = self._recordings[unit.name]
-        sizes = {camera.name: self._size(camera) for camera in recording.cameras}
-        if len(sizes) < len(recording.cameras):
+    def scan(self, unit: Unit) -> Iterator[Recording | Flaw]:
+        """A recording per unit."""
+        found = self._recordings[unit.name]
+        files = dict(found.seen)
+        if len(files) < len(found.seen):
             raise InputError("expected cameras of different names")
-        lengths = sorted({size.length for size in sizes.values()})
+        cameras, damaged = undamaged(files, lambda name: self._camera(name, files[name]))
+        lengths = sorted({camera.length for camera in cameras})
         if len(lengths) > 1:
             raise InputError(f"cameras differ in their number of frames: {lengths}")
-        if lengths[0] < 2:
-            raise InputError(f"expected at least 2 frames, got {lengths[0]}")
-        beside = self._beside(recording, lengths[0])
-        return [
-            View(
-                name=unit.name,
-                camera=camera.name,
-                file=camera.files[0],
-                length=size.length,
-                height=size.height,
-                width=size.width,
-                channels=size.channels,
-                domain=domain(self.folder, unit.name),
-                action_names=beside.action_names,
-                action_units=beside.action_units,
-                state_names=beside.state_names,
-                fps=beside.fps or size.fps,
-                part=part(unit.name),
-            )
-            for camera, size in zip(recording.cameras, sizes.values(), strict=True)
-        ]
+        beside = self._beside(found, lengths[0])
+        yield Recording(
+            name=unit.name,
+            file=cameras[0].place["file"],
+            cameras=tuple(replace(each, fps=beside.fps or each.fps) for each in cameras),
+            domain=domain(self.folder, unit.name),
+            action_names=beside.action_names,
+            action_units=beside.action_units,
+            state_names=beside.state_names,
+            part=part(unit.name),
+            all_cameras=tuple(files) if damaged else (),
+        )
+        yield from (Flaw.of(error, recording=unit.name) for error in damaged)
 
-    def frames(self, view: View, steps: range) -> Frames:
+    def frames(self, recording: Recording, camera: Camera, steps: range) -> Frames:
         """Decode some frames."""
-        if _is_video(view.file):
-            return Frames(video_file(self.folder.local(view.file), view.file).frames(steps))
-        files = self._pictures.get(PurePosixPath(view.file).parent, ())
-        if len(files) != view.length:
-            raise InputError(f"{view.name}: expected {view.length} pictures, got {len(files)}")
-        return Frames(np.stack([self._picture(view, files[step], step) for step in steps]))
+        first = camera.place["file"]
+        if _is_video(first):
+            with located(first):
+                return Frames(video_file(self.folder.local(first)).frames(steps))
+        files = self._pictures.get(PurePosixPath(first).parent, ())
+        if len(files) != camera.length:
+            raise InputError(f"expected {camera.length} pictures, got {len(files)}")
+        pictures = []
+        for step in steps:
+            with located(files[step], frame=step):
+                size = camera.height, camera.width
+                pictures.append(decode_picture(self._bytes(files[step]), size, camera.channels))
+        return Frames(np.stack(pictures))
 
-    def signals(self, view: View) -> Signals:
+    def signals(self, recording: Recording, camera: Camera) -> Signals:
         """Actions and states."""
-        try:
-            return self._beside(self._recordings[view.name], view.length).signals
-        except InputError as error:
-            raise InputError(f"{view.name}: {error}") from error
+        return self._beside(self._recordings[recording.name], camera.length).signals
 
     @cached_property
-    def _recordings(self) -> dict[str, _Recording]:
+    def _recordings(self) -> dict[str, _Found]:
         """By name."""
-        found: dict[str, _Recording] = {}
+        found: dict[str, _Found] = {}
         for file in self.folder.named(*VIDEOS):
             path = PurePosixPath(file)
             if self._present(shared := _of_all_cameras(path.parent)):
-                self._add(found, path.parent, _Camera(path.stem, (file,)), shared)
+                self._add(found, path.parent, _Seen(path.stem, (file,)), shared)
             else:
-                self._add(found, path, _Camera("", (file,)), _beside(path.with_suffix("")))
+                self._add(found, path, _Seen("", (file,)), _beside(path.with_suffix("")))
         for path, files in self._pictures.items():
             inside, shared = _beside(path / "actions"), _of_all_cameras(path.parent)
             if self._present(shared) and not self._present(inside):
-                self._add(found, path.parent, _Camera(path.name, files), shared)
+                self._add(found, path.parent, _Seen(path.name, files), shared)
             else:
                 own = [*inside, *_beside(path)] if path.name else inside
-                self._add(found, path, _Camera("", files), own)
+                self._add(found, path, _Seen("", files), own)
         return found
 
     def _add(
         self,
-        found: dict[str, _Recording],
+        found: dict[str, _Found],
         path: PurePosixPath,
-        camera: _Camera,
+        seen: _Seen,
         actions: list[str],
     ) -> None:
         name = str(path) if path.name else self.folder.name
-        found.setdefault(name, _Recording([], actions)).cameras.append(camera)
+        found.setdefault(name, _Found([], actions)).seen.append(seen)
 
     @cached_property
     def _pictures(self) -> dict[PurePosixPath, tuple[str, ...]]:
@@ -178,33 +169,33 @@ class VideoFolder(Reader):
     def _present(self, files: Iterable[str]) -> list[str]:
         return [file for file in files if file in self.folder]
 
-    def _size(self, camera: _Camera) -> _Size:
-        first = camera.files[0]
-        if _is_video(first):
-            video = video_file(self.folder.local(first), first)
-            return _Size(len(video), video.height, video.width, 3, video.rate)
-        _check_numbers(camera.files)
-        return _Size(len(camera.files), *picture_size(self._bytes(first), first), 0.0)
+    def _camera(self, name: str, files: tuple[str, ...]) -> Camera:
+        first = files[0]
+        with located(first):
+            if _is_video(first):
+                video = video_file(self.folder.local(first))
+                size, length, fps = (video.height, video.width, 3), len(video), video.rate
+            else:
+                _check_numbers(files)
+                size, length, fps = picture_size(self._bytes(first)), len(files), 0.0
+            return Camera(name, length, *size, fps=fps, place={"file": first})
 
-    def _beside(self, recording: _Recording, length: int) -> Beside:
-        files = self._present(recording.actions)
+    def _beside(self, found: _Found, length: int) -> Beside:
+        files = self._present(found.actions)
         if len(files) > 1:
             raise InputError(f"expected one file of actions, got {', '.join(files)}")
         if files:
-            return read_beside(self.folder.local(files[0]), length)
+            with located(files[0]):
+                return read_beside(self.folder.local(files[0]), length)
         if self._with_actions:
             raise InputError("has no file of actions, and others have")
         return nothing_beside(length)
-
-    def _picture(self, view: View, file: str, step: int) -> np.ndarray:
-        size = view.height, view.width
-        return decode_picture(self._bytes(file), f"{file}: frame {step}", size, view.channels)
 
     def _bytes(self, file: str) -> bytes:
         try:
             return self.folder.local(file).read_bytes()
         except OSError as error:
-            raise InputError(f"{file}: cannot be read ({error.strerror})") from error
+            raise InputError(f"cannot be read ({error.strerror})", file=file) from error
 
 
 def _of_all_cameras(folder: PurePosixPath) -> list[str]:

@@ -17,9 +17,9 @@ import numpy as np
 
 from worldmodel.data.files.folder import Folder
 from worldmodel.data.reader import Reader, Unit, one_per_file
-from worldmodel.data.recording import Flaw, Frames, Part, Signals, View, no_signals
+from worldmodel.data.recording import Camera, Flaw, Frames, Part, Recording, Signals, no_signals
 from worldmodel.data.scale import LinearScale
-from worldmodel.errors import InputError
+from worldmodel.errors import InputError, located
 
 TIMES, SIDE = 15, 101
 SECONDS = 360
@@ -42,6 +42,7 @@ PARTS: dict[str, Part] = {
 }
 """By the name of the file in small letters; the year of the test follows those of the training."""
 
+_CAMERAS = tuple(Camera(name, TIMES, SIDE, SIDE, channels=1, fps=1 / SECONDS) for name in CAMERAS)
 _PICTURE = SIDE * SIDE
 _NUMBERS = TIMES * len(CAMERAS) * _PICTURE
 _HEAD = re.compile(rb"([^,\s]{1,100}),[^,\n]{0,100},(?=-?\d)")
@@ -90,8 +91,8 @@ class CIKM2017(Reader):
         """One per file."""
         return one_per_file(self.folder, _files(self.folder), f"{', '.join(PARTS)}")
 
-    def scan(self, unit: Unit) -> Iterator[View | Flaw]:
-        """Views of the four heights per line."""
+    def scan(self, unit: Unit) -> Iterator[Recording | Flaw]:
+        """A recording per line."""
         flaws, seen = [], set[str]()
         try:
             with open(self.folder.local(unit.name), "rb") as file:
@@ -101,39 +102,40 @@ class CIKM2017(Reader):
                         if name in seen:
                             raise InputError("its id comes twice in the file")
                         seen.add(name)
-                        yield from _views(unit.name, name, line, start)
+                        yield _recording(unit.name, name, line, start)
                     except InputError as error:
-                        flaws.append(Flaw(unit.name, _name(unit.name, line), str(error)))
+                        flaws.append(Flaw.of(error, unit.name, _name(unit.name, line)))
         except OSError as error:
             raise InputError(f"cannot be read ({error})") from error
         if not seen:
             raise InputError(flaws[0].reason if flaws else "expected samples, the file is empty")
         yield from flaws
 
-    def frames(self, view: View, steps: range) -> Frames:
+    def frames(self, recording: Recording, camera: Camera, steps: range) -> Frames:
         """Read some frames; what is missing is 0."""
-        level = CAMERAS.index(view.camera)
+        level = CAMERAS.index(camera.name)
         try:
-            with open(self.folder.local(view.file), "rb") as file:
-                file.seek(view.place["offset"])
-                text = file.read(view.place["size"])
+            with open(self.folder.local(recording.file), "rb") as file:
+                file.seek(recording.place["offset"])
+                text = file.read(recording.place["size"])
         except OSError as error:
-            raise InputError(f"{view.file}: cannot be read ({error})") from error
+            raise InputError(f"cannot be read ({error})") from error
         spaces = np.flatnonzero(np.frombuffer(text, np.uint8) == _SPACE)
         bounds = np.concatenate([[-1], spaces, [len(text)]])
         if len(bounds) != _NUMBERS + 1:
-            raise InputError(f"{view.name}: has changed since it was found")
+            raise InputError("has changed since it was found")
         pictures = []
         for t in steps:
             first = (t * len(CAMERAS) + level) * _PICTURE
             words = text[bounds[first] + 1 : bounds[first + _PICTURE]].split()
-            pictures.append(_picture(words, f"{view.name}: {view.camera}: frame {t}"))
+            with located(frame=t):
+                pictures.append(_picture(words))
         values = np.stack(pictures)
         return Frames(np.maximum(values, 0).astype(np.uint8)[..., None], values < 0)
 
-    def signals(self, view: View) -> Signals:
+    def signals(self, recording: Recording, camera: Camera) -> Signals:
         """None: nobody acts."""
-        return no_signals(view.length)
+        return no_signals(camera.length)
 
 
 def _files(folder: Folder) -> list[str]:
@@ -179,22 +181,15 @@ def _checked(line: _Line) -> tuple[str, int]:
     return head[1].decode(errors="replace"), head.end()
 
 
-def _views(file: str, name: str, line: _Line, start: int) -> Iterator[View]:
-    place = {"offset": line.offset + start, "size": len(line.text.rstrip()) - start}
-    for camera in CAMERAS:
-        yield View(
-            name=f"{file}/{name}",
-            camera=camera,
-            file=file,
-            length=TIMES,
-            height=SIDE,
-            width=SIDE,
-            channels=1,
-            domain="Shenzhen",
-            fps=1 / SECONDS,
-            part=PARTS[PurePosixPath(file).name.lower()],
-            place=place,
-        )
+def _recording(file: str, name: str, line: _Line, start: int) -> Recording:
+    return Recording(
+        name=f"{file}/{name}",
+        file=file,
+        cameras=_CAMERAS,
+        domain="Shenzhen",
+        part=PARTS[PurePosixPath(file).name.lower()],
+        place={"offset": line.offset + start, "size": len(line.text.rstrip()) - start},
+    )
 
 
 def _name(file: str, line: _Line) -> str:
@@ -202,12 +197,12 @@ def _name(file: str, line: _Line) -> str:
     return f"{file}/{head[1].decode(errors='replace')}" if head else f"{file}/line {line.number}"
 
 
-def _picture(words: list[bytes], origin: str) -> np.ndarray:
+def _picture(words: list[bytes]) -> np.ndarray:
     """Numbers of a picture, int64 (H, W)."""
     try:
         values = np.array(words).astype(np.int64).reshape(SIDE, SIDE)
     except (ValueError, OverflowError) as error:
-        raise InputError(f"{origin}: expected {_PICTURE} whole numbers ({error})") from error
+        raise InputError(f"expected {_PICTURE} whole numbers ({error})") from error
     if values.min() < -1 or values.max() > 255:
-        raise InputError(f"{origin}: expected -1 to 255, got {values.min()} to {values.max()}")
+        raise InputError(f"expected -1 to 255, got {values.min()} to {values.max()}")
     return values

@@ -7,7 +7,6 @@ their pictures, `.mask`: zlib over a byte per pixel, 1 where it counts. Times ar
 
 from __future__ import annotations
 
-import math
 import re
 import zlib
 from collections.abc import Iterator
@@ -21,12 +20,9 @@ from worldmodel.data.files.pictures import decode_picture, picture_size
 from worldmodel.data.formats.events import Stretch, iso, season, stretches, time_in
 from worldmodel.data.formats.picture_files import Picture, PictureFiles
 from worldmodel.data.reader import Unit
-from worldmodel.data.recording import Flaw, Part, View
+from worldmodel.data.recording import Camera, Flaw, Part, Recording
 from worldmodel.data.scale import LinearScale
-from worldmodel.errors import InputError
-
-THRESHOLDS = (0.5, 2.0, 5.0, 10.0, 30.0)
-"""Rain in mm/h, of the published scores."""
+from worldmodel.errors import InputError, located
 
 FIRST_TEST_YEAR = 2015
 
@@ -42,7 +38,6 @@ VALIDATION_DAYS = frozenset(
 )
 """As published, yymmdd; all other days up to 2014 train."""
 
-_FACTOR, _EXPONENT = 58.53, 1.56
 _FILE = re.compile(r"RAD(\d{6})\d{6}\.(png|mask)", re.IGNORECASE)
 _LAYOUT = "RAD%y%m%d%H%M%S"
 
@@ -77,8 +72,8 @@ class HKO7(PictureFiles):
             )
         return (Unit(day, tuple(files)) for day, files in sorted(shown.items()))
 
-    def scan(self, unit: Unit) -> Iterator[View | Flaw]:
-        """A view per stretch."""
+    def scan(self, unit: Unit) -> Iterator[Recording | Flaw]:
+        """A recording per stretch."""
         masks = {_stem(file): file for file in unit.files if _is_mask(file)}
         pictures = [file for file in unit.files if not _is_mask(file)]
         shown = set(map(_stem, pictures))
@@ -89,52 +84,39 @@ class HKO7(PictureFiles):
                 yield stretch
                 continue
             try:
-                yield self._view(unit.name, stretch, masks)
+                yield self._recording(unit.name, stretch, masks)
             except InputError as error:
-                yield Flaw(stretch.files[0], iso(stretch.start), str(error))
+                yield Flaw.of(error, stretch.files[0], iso(stretch.start))
 
-    def picture(self, view: View, file: str) -> Picture:
+    def picture(self, camera: Camera, file: str) -> Picture:
         """Decode a picture; what its mask leaves out is 0."""
-        size = view.height, view.width
-        pixels = decode_picture(self.content(file), file, size, channels=1)
-        if file not in view.place["masks"]:
+        size = camera.height, camera.width
+        pixels = decode_picture(self.content(file), size, channels=1)
+        mask = camera.place["masks"].get(file)
+        if mask is None:
             return Picture(pixels)
-        mask = view.place["masks"][file]
-        missing = _missing(self.content(mask), mask, size)
+        with located(mask):
+            missing = _missing(self.content(mask), size)
         return Picture(np.where(missing[..., None], np.uint8(0), pixels), missing)
 
-    def _view(self, day: str, stretch: Stretch, masks: dict[str, str]) -> View:
+    def _recording(self, day: str, stretch: Stretch, masks: dict[str, str]) -> Recording:
         if any(map(_is_mask, stretch.files)):
             raise InputError("some masks have no picture")
         own = {file: masks[_stem(file)] for file in stretch.files if _stem(file) in masks}
         if 0 < len(own) < len(stretch.files):
             raise InputError("some pictures have a mask, others have none")
         first = stretch.files[0]
-        height, width, _ = picture_size(self.content(first), "the first picture")
-        return View(
+        height, width, _ = picture_size(self.content(first))
+        place = {"files": list(stretch.files), "masks": own}
+        fps = 1 / stretch.interval
+        return Recording(
             name=iso(stretch.start),
-            camera="",
             file=first,
-            length=len(stretch.files),
-            height=height,
-            width=width,
-            channels=1,
+            cameras=(Camera("", len(stretch.files), height, width, 1, fps, place),),
             domain=season(stretch.start),
-            fps=1 / stretch.interval,
             part=_part(day),
             start=stretch.start,
-            place={"files": list(stretch.files), "masks": own},
         )
-
-
-def rain(reflectivity: np.ndarray) -> np.ndarray:
-    """Reflectivity in dBZ as rain in mm/h, by Z = 58.53 R^1.56, fitted over Hong Kong."""
-    return (10 ** (reflectivity / 10) / _FACTOR) ** (1 / _EXPONENT)
-
-
-def reflectivity(rain: np.ndarray) -> np.ndarray:
-    """Rain in mm/h, above 0, as reflectivity in dBZ; the inverse of `rain`."""
-    return 10 * math.log10(_FACTOR) + 10 * _EXPONENT * np.log10(rain)
 
 
 def _name(file: str) -> str:
@@ -155,15 +137,13 @@ def _part(day: str) -> Part:
     return "train" if 2000 + int(day[:2]) < FIRST_TEST_YEAR else "test"
 
 
-def _missing(data: bytes, origin: str, size: tuple[int, int]) -> np.ndarray:
+def _missing(data: bytes, size: tuple[int, int]) -> np.ndarray:
     """Where a mask leaves pixels out, bool (H, W)."""
     count = size[0] * size[1]
     try:
         counted = np.frombuffer(zlib.decompressobj().decompress(data, count + 1), np.uint8)
     except zlib.error as error:
-        raise InputError(f"{origin}: damaged mask ({error})") from error
+        raise InputError(f"damaged mask ({error})") from error
     if len(counted) != count or counted.max() > 1:
-        raise InputError(
-            f"{origin}: expected a mask of {count} bytes, each 0 or 1, got {len(counted)}"
-        )
+        raise InputError(f"expected a mask of {count} bytes, each 0 or 1, got {len(counted)}")
     return counted.reshape(size) == 0

@@ -23,11 +23,10 @@ import numpy as np
 from worldmodel.data.files.folder import Folder
 from worldmodel.data.files.npz_rows import NpzArray, npz_array
 from worldmodel.data.formats.events import events, interval, iso, season
-from worldmodel.data.formats.frame_errors import naming
 from worldmodel.data.formats.radar.rain import REFLECTIVITY, rain_pixels
 from worldmodel.data.reader import Reader, Unit, one_per_file
-from worldmodel.data.recording import Flaw, Frames, Signals, View, no_signals
-from worldmodel.errors import InputError
+from worldmodel.data.recording import Camera, Flaw, Frames, Recording, Signals, no_signals
+from worldmodel.errors import InputError, located
 
 MM_PER_HOUR = 0.01 * 12
 """Of a number in `data`."""
@@ -57,8 +56,8 @@ class MeteoNet(Reader):
             self.folder, _files(self.folder), "rainfall_ZONE_YYYY_MM.PART.npz files"
         )
 
-    def scan(self, unit: Unit) -> Iterator[View | Flaw]:
-        """A view per stretch."""
+    def scan(self, unit: Unit) -> Iterator[Recording | Flaw]:
+        """A recording per stretch."""
         maps, times = self._maps(unit.name), _times(self._array(unit.name, "dates"))
         if len(times) != maps.shape[0]:
             raise InputError(f"expected one date per map, got {len(times)} for {maps.shape[0]}")
@@ -69,41 +68,36 @@ class MeteoNet(Reader):
             if len(stretch) < 2:
                 yield Flaw(unit.name, name, "no picture one interval before it or after it")
                 continue
-            yield View(
+            yield Recording(
                 name=name,
-                camera="",
                 file=unit.name,
-                length=len(stretch),
-                height=maps.shape[1],
-                width=maps.shape[2],
-                channels=1,
+                cameras=(Camera("", len(stretch), *maps.shape[1:], channels=1, fps=1 / seconds),),
                 domain=season(start),
-                fps=1 / seconds,
                 start=start,
                 place={"first": stretch.start},
             )
 
-    def frames(self, view: View, steps: range) -> Frames:
+    def frames(self, recording: Recording, camera: Camera, steps: range) -> Frames:
         """Inflate some frames; what is missing is 0."""
-        first = view.place["first"]
-        with naming(view, steps):
-            rain = self._maps(view.file).rows(range(first + steps.start, first + steps.stop))
+        first = recording.place["first"]
+        with located(frame=steps):
+            rain = self._maps(recording.file).rows(range(first + steps.start, first + steps.stop))
         return Frames(_PIXELS[np.maximum(rain, 0)][..., None], rain < 0)
 
-    def signals(self, view: View) -> Signals:
+    def signals(self, recording: Recording, camera: Camera) -> Signals:
         """None: nobody acts."""
-        return no_signals(view.length)
+        return no_signals(camera.length)
 
     def _maps(self, file: str) -> NpzArray:
         maps = self._array(file, "data")
         if len(maps.shape) != 3 or maps.dtype != np.int16:
             raise InputError(
-                f"{file}: expected 'data' to be int16 (N, H, W), got {maps.dtype} {maps.shape}"
+                f"expected 'data' to be int16 (N, H, W), got {maps.dtype} {maps.shape}"
             )
         return maps
 
     def _array(self, file: str, key: str) -> NpzArray:
-        return npz_array(self.folder.local(file), self.folder.files[file], key, file)
+        return npz_array(self.folder.local(file), self.folder.files[file], key)
 
 
 def _files(folder: Folder) -> list[str]:

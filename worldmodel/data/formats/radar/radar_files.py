@@ -15,11 +15,11 @@ import numpy as np
 from worldmodel.data.files.folder import Folder
 from worldmodel.data.files.hdf5 import find_dataset
 from worldmodel.data.formats.events import Stretch, iso, season, stretches
-from worldmodel.data.formats.picture_files import Picture, PictureFiles, reason_without
+from worldmodel.data.formats.picture_files import Picture, PictureFiles
 from worldmodel.data.formats.radar.packing import Packing
 from worldmodel.data.formats.radar.rain import REFLECTIVITY
 from worldmodel.data.reader import Unit
-from worldmodel.data.recording import LONGEST_SIDE, Flaw, View
+from worldmodel.data.recording import LONGEST_SIDE, Camera, Flaw, Recording
 from worldmodel.data.scale import LinearScale
 from worldmodel.errors import InputError
 
@@ -114,14 +114,14 @@ class RadarFiles(PictureFiles, ABC):
             )
         return (Unit(name, tuple(files)) for name, files in folders.items())
 
-    def scan(self, unit: Unit) -> Iterator[View | Flaw]:
-        """A view per event."""
+    def scan(self, unit: Unit) -> Iterator[Recording | Flaw]:
+        """A recording per event."""
         heads: dict[str, Head] = {}
         for file in unit.files:
             try:
                 heads[file] = self._head(file)
             except InputError as error:
-                yield Flaw(file, "", str(error))
+                yield Flaw.of(error, file)
         alike = Counter((head.product, head.height, head.width) for head in heads.values())
         (product, height, width), _ = next(iter(alike.most_common(1)), (("", 0, 0), 0))
         times = {}
@@ -131,40 +131,22 @@ class RadarFiles(PictureFiles, ABC):
             else:
                 yield Flaw(file, "", "differs in product or size from most files of its folder")
         for event in stretches(times):
-            yield event if isinstance(event, Flaw) else self._view(unit, event, height, width)
+            yield event if isinstance(event, Flaw) else _recording(unit, event, height, width)
 
-    def picture(self, view: View, file: str) -> Picture:
+    def picture(self, camera: Camera, file: str) -> Picture:
         """Decode one file."""
         head, path = self._head(file), self.folder.local(file)
-        if (head.height, head.width) != (view.height, view.width):
+        if (head.height, head.width) != (camera.height, camera.width):
             raise InputError(
-                f"expected a picture of {view.height}x{view.width}, got {head.height}x{head.width}"
+                f"expected a picture of {camera.height}x{camera.width}, "
+                f"got {head.height}x{head.width}"
             )
         pixels, missing = head.packing.pixels(self.numbers(path), self._bytes)
         return Picture(pixels[..., None], missing)
 
-    def _view(self, unit: Unit, event: Stretch, height: int, width: int) -> View:
-        return View(
-            name=(PurePosixPath(unit.name) / iso(event.start)).as_posix(),
-            camera="",
-            file=event.files[0],
-            length=len(event.files),
-            height=height,
-            width=width,
-            channels=1,
-            domain=season(event.start),
-            fps=1 / event.interval,
-            start=event.start,
-            place={"files": list(event.files)},
-        )
-
     def _head(self, file: str) -> Head:
-        """The head of a file that fits the others; errors do not name the file."""
-        path = self.folder.local(file)
-        try:
-            head = self.head(path)
-        except InputError as error:
-            raise InputError(reason_without(str(path), str(error))) from error
+        """The head of a file that fits the others."""
+        head = self.head(self.folder.local(file))
         quantity = head.packing.scale.quantity
         if quantity != self._bytes.quantity:
             raise InputError(f"expected {self._bytes.quantity} as before, got {quantity}")
@@ -188,6 +170,17 @@ class RadarFiles(PictureFiles, ABC):
                 yield self.head(self.folder.local(file)).packing.scale
             except InputError:
                 continue
+
+
+def _recording(unit: Unit, event: Stretch, height: int, width: int) -> Recording:
+    place, fps = {"files": list(event.files)}, 1 / event.interval
+    return Recording(
+        name=(PurePosixPath(unit.name) / iso(event.start)).as_posix(),
+        file=event.files[0],
+        cameras=(Camera("", len(event.files), height, width, 1, fps, place),),
+        domain=season(event.start),
+        start=event.start,
+    )
 
 
 def picture_dataset(file: h5py.File, key: str) -> h5py.Dataset:

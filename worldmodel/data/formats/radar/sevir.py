@@ -11,7 +11,6 @@ import csv
 import math
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -23,12 +22,10 @@ import numpy as np
 
 from worldmodel.data.files.folder import Folder, Stamp
 from worldmodel.data.files.hdf5 import check_stored, find_dataset, opened, read_all
-from worldmodel.data.formats.frame_errors import naming
-from worldmodel.data.formats.picture_files import reason_without
 from worldmodel.data.reader import Reader, Unit
-from worldmodel.data.recording import Flaw, Frames, Part, Signals, View, no_signals
+from worldmodel.data.recording import Camera, Flaw, Frames, Part, Recording, Signals, no_signals
 from worldmodel.data.scale import Scale, as_bytes
-from worldmodel.errors import InputError
+from worldmodel.errors import InputError, located
 
 CATALOGUE = "CATALOG.csv"
 
@@ -106,15 +103,15 @@ class SEVIR(Reader):
         yield from (Unit(name, (name, *files)) for name in catalogues)
         yield from (Unit(file, (file, *(catalogues or [CATALOGUE]))) for file in files)
 
-    def scan(self, unit: Unit) -> Iterator[View | Flaw]:
-        """A view per event; of the catalogue, the files that it lists and that are not there."""
+    def scan(self, unit: Unit) -> Iterator[Recording | Flaw]:
+        """A recording per event; of the catalogue, the listed files that are not there."""
         if unit.name in self.folder.named(CATALOGUE):
             there = {PurePosixPath(file).name for file in _files(self.folder)}
             for file in sorted(set(self._catalogue(unit.name)) - there):
                 yield Flaw(file, "", "is in the catalogue, but not in the folder")
             return
         entries = self._entries(unit.name)
-        with self._opened(unit.name) as file:
+        with opened(self.folder.local(unit.name)) as file:
             vil, names = _vil(file), _names(file)
         if len(names) != vil[0]:
             raise InputError(f"expected one id per event, got {len(names)} for {vil[0]} events")
@@ -122,36 +119,26 @@ class SEVIR(Reader):
             try:
                 if name in names[:index]:
                     raise InputError("its id comes twice in the file")
-                yield _view(unit.name, name, index, vil, entries.get(str(index)))
+                yield _recording(unit.name, name, index, vil, entries.get(str(index)))
             except InputError as error:
-                yield Flaw(unit.name, f"{unit.name}/{name}", str(error))
+                yield Flaw.of(error, unit.name, f"{unit.name}/{name}")
 
-    def frames(self, view: View, steps: range) -> Frames:
+    def frames(self, recording: Recording, camera: Camera, steps: range) -> Frames:
         """Read some frames; what is missing is 0."""
-        index = view.place["index"]
-        with naming(view, steps), self._opened(view.file) as file:
+        index, path = recording.place["index"], self.folder.local(recording.file)
+        with located(frame=steps), opened(path) as file:
             stored = find_dataset(file, "vil")[index, :, :, steps.start : steps.stop]
         pixels = np.moveaxis(stored, 2, 0)[..., None].copy()
         missing = pixels[..., 0] == MISSING
         pixels[missing] = 0
         return Frames(pixels, missing)
 
-    def signals(self, view: View) -> Signals:
+    def signals(self, recording: Recording, camera: Camera) -> Signals:
         """None: nobody acts."""
-        return no_signals(view.length)
-
-    @contextmanager
-    def _opened(self, name: str) -> Iterator[h5py.File]:
-        """A file; errors do not name it."""
-        path = self.folder.local(name)
-        try:
-            with opened(path) as file:
-                yield file
-        except InputError as error:
-            raise InputError(reason_without(str(path), str(error))) from error
+        return no_signals(camera.length)
 
     def _catalogue(self, name: str) -> _Catalogue:
-        return _read_catalogue(self.folder.local(name), self.folder.files[name], name)
+        return _read_catalogue(self.folder.local(name), self.folder.files[name])
 
     def _entries(self, file: str) -> Mapping[str, _Entry]:
         """What the catalogue says of the events of a file; nothing if it is damaged."""
@@ -168,19 +155,19 @@ def _files(folder: Folder) -> list[str]:
 
 
 @lru_cache(maxsize=4)
-def _read_catalogue(path: Path, stamp: Stamp, origin: str) -> _Catalogue:
+def _read_catalogue(path: Path, stamp: Stamp) -> _Catalogue:
     files: dict[str, dict[str, _Entry]] = {}
     try:
         with open(path, encoding="utf-8", errors="replace", newline="") as file:
             rows = csv.DictReader(file, restval="")
             if absent := set(_COLUMNS).difference(rows.fieldnames or ()):
-                raise InputError(f"{origin}: the catalogue has no columns {sorted(absent)}")
+                raise InputError(f"the catalogue has no columns {sorted(absent)}")
             for row in rows:
                 if row["img_type"] == "vil":
                     name = PurePosixPath(row["file_name"]).name
                     files.setdefault(name, {})[row["file_index"]] = _entry(row)
     except (OSError, csv.Error) as error:
-        raise InputError(f"{origin}: no readable catalogue ({error})") from error
+        raise InputError(f"no readable catalogue ({error})") from error
     return files
 
 
@@ -211,22 +198,18 @@ def _names(file: h5py.File) -> list[str]:
     return [name.decode(errors="replace").rstrip("\0") for name in read_all(ids)]
 
 
-def _view(
+def _recording(
     file: str, name: str, index: int, vil: tuple[int, int, int, int], entry: _Entry | None
-) -> View:
+) -> Recording:
     _, height, width, length = vil
     start, part = (math.nan, "") if entry is None else _times(name, entry)
     kind = entry.kind if entry else ""
-    return View(
+    camera = Camera("", length, height, width, channels=1, fps=(length - 1) / EVENT_SECONDS)
+    return Recording(
         name=f"{file}/{name}",
-        camera="",
         file=file,
-        length=length,
-        height=height,
-        width=width,
-        channels=1,
+        cameras=(camera,),
         domain=kind or _KINDS.get(name[:1], "unknown"),
-        fps=(length - 1) / EVENT_SECONDS,
         part=part,
         start=start,
         place={"index": index},

@@ -20,12 +20,11 @@ from worldmodel.data.files.folder import Folder
 from worldmodel.data.files.tfrecord import (
     Example,
     first_example,
-    naming,
     read_example,
     scan_records,
 )
 from worldmodel.data.reader import Reader, Unit, one_per_file
-from worldmodel.data.recording import Flaw, Frames, Part, Signals, View
+from worldmodel.data.recording import Camera, Flaw, Frames, Part, Recording, Signals
 from worldmodel.errors import InputError
 
 SUFFIX = ".tfrecords"
@@ -73,48 +72,41 @@ class BAIR(Reader):
         """One per file."""
         return one_per_file(self.folder, self.folder.named(SUFFIX), f"*{SUFFIX} files")
 
-    def scan(self, unit: Unit) -> Iterator[View | Flaw]:
-        """A view per recording and camera."""
-        views = partial(_views, unit.name)
+    def scan(self, unit: Unit) -> Iterator[Recording | Flaw]:
+        """A recording per record."""
+        read = partial(_recording, unit.name)
         path = self.folder.local(unit.name)
-        yield from scan_records(path, unit.name, views, _promised(unit.name))
+        yield from scan_records(path, unit.name, read, _promised(unit.name))
 
-    def frames(self, view: View, steps: range) -> Frames:
+    def frames(self, recording: Recording, camera: Camera, steps: range) -> Frames:
         """Copy some pictures, whose record is read as a whole."""
-        with naming(view):
-            example = self._example(view)
-            return Frames(np.stack([_picture(example, view.camera, step) for step in steps]))
+        example = self._example(recording)
+        return Frames(np.stack([_picture(example, camera.name, step) for step in steps]))
 
-    def signals(self, view: View) -> Signals:
+    def signals(self, recording: Recording, camera: Camera) -> Signals:
         """Actions, but for the last, and positions of the gripper."""
-        with naming(view):
-            return _signals(self._example(view))
+        return _signals(self._example(recording))
 
-    def _example(self, view: View) -> Example:
-        return read_example(self.folder.local(view.file), view.place["offset"])
+    def _example(self, recording: Recording) -> Example:
+        return read_example(self.folder.local(recording.file), recording.place["offset"])
 
 
-def _views(file: str, name: str, offset: int, example: Example) -> Iterator[View]:
-    """A recording, seen by each camera."""
+def _recording(file: str, name: str, offset: int, example: Example) -> Recording:
     length = len(_signals(example).states)
     for camera in CAMERAS:
         for step in range(length):
             _picture(example, camera, step)
-        yield View(
-            name=name,
-            camera=camera,
-            file=file,
-            length=length,
-            height=HEIGHT,
-            width=WIDTH,
-            channels=CHANNELS,
-            domain="sawyer",
-            action_names=ACTION_NAMES,
-            action_units=ACTION_UNITS,
-            state_names=STATE_NAMES,
-            part=PARTS.get(PurePosixPath(file).parent.name, ""),
-            place={"offset": offset},
-        )
+    return Recording(
+        name=name,
+        file=file,
+        cameras=tuple(Camera(camera, length, HEIGHT, WIDTH, CHANNELS) for camera in CAMERAS),
+        domain="sawyer",
+        action_names=ACTION_NAMES,
+        action_units=ACTION_UNITS,
+        state_names=STATE_NAMES,
+        part=PARTS.get(PurePosixPath(file).parent.name, ""),
+        place={"offset": offset},
+    )
 
 
 def _promised(file: str) -> int:

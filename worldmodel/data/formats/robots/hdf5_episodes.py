@@ -10,8 +10,7 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
-from worldmodel.data.files.folder import Folder
-from worldmodel.data.files.hdf5 import DAMAGE, check_stored, opened
+from worldmodel.data.files.hdf5 import DAMAGE, check_stored
 from worldmodel.errors import InputError
 
 
@@ -32,25 +31,14 @@ class Layout(NamedTuple):
 
 
 @contextmanager
-def told(*where: str) -> Iterator[None]:
-    """Damage that is met inside becomes an `InputError` that begins with where it is."""
+def damage_told() -> Iterator[None]:
+    """Damage that is met inside becomes an `InputError`."""
     try:
         yield
-    except InputError as error:
-        raise InputError(": ".join(filter(None, (*where, str(error))))) from error
+    except InputError:
+        raise
     except DAMAGE as error:
-        raise InputError(": ".join(filter(None, (*where, f"damaged HDF5 ({error})")))) from error
-
-
-@contextmanager
-def opened_file(folder: Folder, file: str) -> Iterator[h5py.File]:
-    """Open a file of a folder for reading; nothing may be written into it meanwhile.
-
-    Raises:
-        InputError: It is not there, or the library fails to read it.
-    """
-    with opened(folder.local(file), file) as found:
-        yield found
+        raise InputError(f"damaged HDF5 ({error})") from error
 
 
 def group_in(group: h5py.Group, key: str) -> h5py.Group:

@@ -18,20 +18,19 @@ import h5py
 import numpy as np
 
 from worldmodel.data.files.folder import Folder
-from worldmodel.data.files.hdf5 import LOOKED_INTO, text_attribute
+from worldmodel.data.files.hdf5 import LOOKED_INTO, opened, text_attribute
 from worldmodel.data.formats.robots.hdf5_episodes import (
     Layout,
     array_in,
     columns,
+    damage_told,
     group_in,
     numbers_in,
-    opened_file,
     picture_layout,
     raw_pictures,
-    told,
 )
 from worldmodel.data.reader import Reader, Unit, one_per_file
-from worldmodel.data.recording import Flaw, Frames, Part, Signals, View
+from worldmodel.data.recording import Camera, Flaw, Frames, Part, Recording, Signals
 from worldmodel.errors import InputError
 
 SUFFIXES = (".hdf5", ".h5")
@@ -57,14 +56,14 @@ class _Origin:
         domain: Robot and environment, as far as they are known.
         delta: Whether a single arm is moved by displacements.
         fps: Steps per second; 0 if unknown.
-        task: What was to be done; empty if unknown, or if demonstrations say it.
+        instruction: What was to be done; empty if unknown, or if demonstrations say it.
         parts: Of the demonstrations that were put into one, or wrongly into several.
     """
 
     domain: str
     delta: bool
     fps: float
-    task: str
+    instruction: str
     parts: Mapping[str, set[Part]]
 
 
@@ -87,34 +86,32 @@ class Robomimic(Reader):
         """One per file."""
         return one_per_file(self.folder, _files(self.folder), f"files *{' or *'.join(SUFFIXES)}")
 
-    def scan(self, unit: Unit) -> Iterator[View | Flaw]:
-        """A view per camera of every demonstration."""
-        with opened_file(self.folder, unit.name) as file:
-            with told(unit.name):
+    def scan(self, unit: Unit) -> Iterator[Recording | Flaw]:
+        """A recording per demonstration."""
+        with opened(self.folder.local(unit.name)) as file:
+            with damage_told():
                 names = _demonstrations(file)
                 origin = _origin(file, unit.name)
             for name in names:
                 try:
-                    with told():
-                        views = _views(group_in(file, f"data/{name}"), unit.name, name, origin)
+                    with damage_told():
+                        yield _recording(group_in(file, f"data/{name}"), unit.name, name, origin)
                 except InputError as error:
-                    yield Flaw(unit.name, f"{unit.name}/{name}", str(error))
-                else:
-                    yield from views
+                    yield Flaw.of(error, unit.name, f"{unit.name}/{name}")
 
-    def frames(self, view: View, steps: range) -> Frames:
+    def frames(self, recording: Recording, camera: Camera, steps: range) -> Frames:
         """Read some pictures."""
-        with opened_file(self.folder, view.file) as file, told(view.name, view.camera):
-            pictures = array_in(group_in(file, view.place["group"]), f"obs/{view.camera}")
+        with opened(self.folder.local(recording.file)) as file, damage_told():
+            pictures = array_in(group_in(file, recording.place["group"]), f"obs/{camera.name}")
             return Frames(raw_pictures(pictures, steps))
 
-    def signals(self, view: View) -> Signals:
+    def signals(self, recording: Recording, camera: Camera) -> Signals:
         """Actions and low-dimensional observations, without the last action."""
-        with opened_file(self.folder, view.file) as file, told(view.name):
-            demonstration = group_in(file, view.place["group"])
+        with opened(self.folder.local(recording.file)) as file, damage_told():
+            demonstration = group_in(file, recording.place["group"])
             return Signals(
-                numbers_in(demonstration, ["actions"], view.length)[:-1],
-                numbers_in(demonstration, view.place["states"], view.length),
+                numbers_in(demonstration, ["actions"], camera.length)[:-1],
+                numbers_in(demonstration, recording.place["states"], camera.length),
             )
 
 
@@ -124,8 +121,8 @@ def _files(folder: Folder) -> list[str]:
 
 def _holds_demonstrations(folder: Folder, file: str) -> bool:
     try:
-        with opened_file(folder, file) as opened, told(file):
-            return any(str(name).startswith("demo") for name in group_in(opened, "data"))
+        with opened(folder.local(file)) as content, damage_told():
+            return any(str(name).startswith("demo") for name in group_in(content, "data"))
     except InputError:
         return False
 
@@ -155,7 +152,7 @@ def _origin(file: h5py.File, name: str) -> _Origin:
         domain="/".join(filter(None, known)) or PurePosixPath(name).stem,
         delta=len(robots) == 1 and _moves_by_displacements(settings),
         fps=float(frequency) if isinstance(frequency, int | float) else 0.0,
-        task=str(_json(data, "problem_info").get("language_instruction") or ""),
+        instruction=str(_json(data, "problem_info").get("language_instruction") or ""),
         parts=_parts(file),
     )
 
@@ -187,7 +184,7 @@ def _parts(file: h5py.File) -> dict[str, set[Part]]:
     return parts
 
 
-def _views(demonstration: h5py.Group, file: str, name: str, origin: _Origin) -> list[View]:
+def _recording(demonstration: h5py.Group, file: str, name: str, origin: _Origin) -> Recording:
     observed = group_in(demonstration, "obs")
     cameras, keys = _cameras(observed), _state_keys(observed)
     length = _length(demonstration)
@@ -201,26 +198,21 @@ def _views(demonstration: h5py.Group, file: str, name: str, origin: _Origin) -> 
     states = {key: numbers_in(observed, [key], length).shape[1] for key in keys}
     width = actions.shape[1]
     names = DELTA_ACTIONS if origin.delta and width == 7 else columns("action", width)
-    return [
-        View(
-            name=f"{file}/{name}",
-            camera=camera,
-            file=file,
-            length=length,
-            height=layout.height,
-            width=layout.width,
-            channels=layout.channels,
-            domain=origin.domain,
-            action_names=names,
-            action_units=("",) * len(names),
-            state_names=tuple(column for key in keys for column in columns(key, states[key])),
-            fps=origin.fps,
-            part=_part(origin, name),
-            task=origin.task or str(_json(demonstration, "ep_meta").get("lang") or ""),
-            place={"group": f"data/{name}", "states": [f"obs/{key}" for key in keys]},
-        )
-        for camera, layout in cameras.items()
-    ]
+    return Recording(
+        name=f"{file}/{name}",
+        file=file,
+        cameras=tuple(
+            Camera(camera, length, *layout[:3], fps=origin.fps)
+            for camera, layout in cameras.items()
+        ),
+        domain=origin.domain,
+        action_names=names,
+        action_units=("",) * len(names),
+        state_names=tuple(column for key in keys for column in columns(key, states[key])),
+        part=_part(origin, name),
+        instruction=origin.instruction or str(_json(demonstration, "ep_meta").get("lang") or ""),
+        place={"group": f"data/{name}", "states": [f"obs/{key}" for key in keys]},
+    )
 
 
 def _length(demonstration: h5py.Group) -> int:

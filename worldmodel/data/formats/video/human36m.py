@@ -16,7 +16,7 @@ from worldmodel.data.files.folder import Folder
 from worldmodel.data.files.pictures import decode_picture
 from worldmodel.data.formats.events import Stretch
 from worldmodel.data.formats.picture_files import NumberedPictures, Picture
-from worldmodel.data.recording import Part, View
+from worldmodel.data.recording import Camera, Part, Recording
 
 FRAME_RATE = 50.0
 """Frames per second of the videos."""
@@ -39,8 +39,8 @@ class Human36M(NumberedPictures):
     title = "Human3.6M pictures"
     example = "S1_Discussion_1.54138969_000001.jpg"
     pattern = re.compile(
-        r"(?P<series>(?P<take>(?:.*/)?(?P<subject>S\d+)_(?P<action>[^./]+?)(?:[ _]\d+)?)"
-        r"\.(?P<camera>\d+))_(?P<number>\d+)\.(?:jpe?g|png)",
+        r"(?P<series>(?:.*/)?(?P<subject>S\d+)_(?P<action>[^./]+?)(?:[ _]\d+)?)"
+        r"\.(?P<camera>\d+)_(?P<number>\d+)\.(?:jpe?g|png)",
         re.IGNORECASE,
     )
 
@@ -49,27 +49,30 @@ class Human36M(NumberedPictures):
         """Whether a file is called like such a picture."""
         return any(cls.pattern.fullmatch(file) for file in folder.files)
 
-    def view(self, first: re.Match[str], stretch: Stretch, size: tuple[int, int]) -> View:
+    def recording(self, first: re.Match[str], stretch: Stretch, size: tuple[int, int]) -> Recording:
         """What is known of a recording."""
         rows, columns = _middle(size[0]), _middle(size[1])
-        return View(
-            name=f"{first['take']}/{first['number']}",
-            camera=first["camera"],
-            file=stretch.files[0],
+        camera = Camera(
+            name=first["camera"],
             length=len(stretch.files),
             height=rows.stop - rows.start,
             width=columns.stop - columns.start,
             channels=3,
-            domain=first["action"],
             fps=FRAME_RATE / stretch.interval,
-            part=PARTS.get(first["subject"].upper(), ""),
             place={"files": list(stretch.files), "size": list(size)},
         )
+        return Recording(
+            name=f"{first['series']}/{first['number']}",
+            file=stretch.files[0],
+            cameras=(camera,),
+            domain=first["action"],
+            part=PARTS.get(first["subject"].upper(), ""),
+        )
 
-    def picture(self, view: View, file: str) -> Picture:
+    def picture(self, camera: Camera, file: str) -> Picture:
         """Decode one picture and cut out its middle."""
-        height, width = view.place["size"]
-        pixels = decode_picture(self.content(file), file, (height, width), 3)
+        height, width = camera.place["size"]
+        pixels = decode_picture(self.content(file), (height, width), 3)
         return Picture(pixels[_middle(height), _middle(width)])
 
 

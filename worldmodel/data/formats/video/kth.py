@@ -17,10 +17,9 @@ from PIL import Image
 
 from worldmodel.data.files.folder import Folder
 from worldmodel.data.files.video import Video, video_file
-from worldmodel.data.formats.picture_files import reason_without
 from worldmodel.data.formats.video.kth_names import VIDEO, part_of
 from worldmodel.data.reader import Reader, Unit
-from worldmodel.data.recording import Flaw, Frames, Signals, View, no_signals
+from worldmodel.data.recording import Camera, Flaw, Frames, Recording, Signals, no_signals
 from worldmodel.errors import InputError
 
 SEQUENCES = "00sequences.txt"
@@ -56,47 +55,39 @@ class KTH(Reader):
         lists = self._lists()
         return (Unit(file, (file, *lists)) for file in files)
 
-    def scan(self, unit: Unit) -> Iterator[View | Flaw]:
-        """A view per sequence."""
+    def scan(self, unit: Unit) -> Iterator[Recording | Flaw]:
+        """A recording per sequence."""
         name = _FILE.fullmatch(unit.name)
         assert name is not None
         video = self._video(unit.name)
-        for episode, first, last in self._sequences(unit.name, name["video"], len(video)):
+        for recording, first, last in self._sequences(unit.name, name["video"], len(video)):
             if not 1 <= first < last <= len(video):
-                yield Flaw(unit.name, episode, f"{SEQUENCES} lists frames that the video has not")
+                yield Flaw(unit.name, recording, f"{SEQUENCES} lists frames that the video has not")
                 continue
-            yield View(
-                name=episode,
-                camera="",
+            length = last - first + 1
+            camera = Camera("", length, video.height, video.width, channels=1, fps=video.rate)
+            yield Recording(
+                name=recording,
                 file=unit.name,
-                length=last - first + 1,
-                height=video.height,
-                width=video.width,
-                channels=1,
+                cameras=(camera,),
                 domain=name["action"].lower(),
-                fps=video.rate,
                 part=part_of(name["person"]),
                 place={"first": first - 1},
             )
 
-    def frames(self, view: View, steps: range) -> Frames:
+    def frames(self, recording: Recording, camera: Camera, steps: range) -> Frames:
         """Decode some frames of a sequence."""
-        video = self._video(view.file)
-        first = view.place["first"]
-        try:
-            colours = video.frames(range(first + steps.start, first + steps.stop))
-        except InputError as error:
-            reason = reason_without(view.file, str(error))
-            raise InputError(f"{view.file}: {view.name}: {reason}") from error
-        return Frames(np.stack([_luma(frame) for frame in colours]))
+        video, first = self._video(recording.file), recording.place["first"]
+        colors = video.frames(range(first + steps.start, first + steps.stop))
+        return Frames(np.stack([_luma(frame) for frame in colors]))
 
-    def signals(self, view: View) -> Signals:
+    def signals(self, recording: Recording, camera: Camera) -> Signals:
         """There are none."""
-        return no_signals(view.length)
+        return no_signals(camera.length)
 
     def _video(self, file: str) -> Video:
         """One that was cut short still holds the first of its listed sequences."""
-        return video_file(self.folder.local(file), file, partial=bool(self._lists()))
+        return video_file(self.folder.local(file), partial=bool(self._lists()))
 
     def _lists(self) -> list[str]:
         return [file for file in self.folder.files if PurePosixPath(file).name == SEQUENCES][:1]
@@ -114,7 +105,7 @@ class KTH(Reader):
         try:
             return self.folder.local(file).read_text("latin-1")
         except OSError as error:
-            raise InputError(f"{file}: cannot be read ({error.strerror})") from error
+            raise InputError(f"cannot be read ({error.strerror})", file=file) from error
 
 
 def _ranges(text: str, video: str) -> Sequence[tuple[int, int]]:

@@ -16,7 +16,7 @@ from worldmodel.data.files.pictures import decode_picture
 from worldmodel.data.formats.events import Stretch
 from worldmodel.data.formats.picture_files import NumberedPictures, Picture
 from worldmodel.data.formats.video.kth_names import FRAME_RATE, VIDEO, part_of
-from worldmodel.data.recording import View
+from worldmodel.data.recording import Camera, Recording
 
 
 @final
@@ -39,22 +39,17 @@ class KTHFrames(NumberedPictures):
         """Whether a file is called like such a picture."""
         return any(cls.pattern.fullmatch(file) for file in folder.files)
 
-    def view(self, first: re.Match[str], stretch: Stretch, size: tuple[int, int]) -> View:
+    def recording(self, first: re.Match[str], stretch: Stretch, size: tuple[int, int]) -> Recording:
         """What is known of a recording."""
-        return View(
+        fps, place = FRAME_RATE / stretch.interval, {"files": list(stretch.files)}
+        return Recording(
             name=PurePosixPath(stretch.files[0]).with_suffix("").as_posix(),
-            camera="",
             file=stretch.files[0],
-            length=len(stretch.files),
-            height=size[0],
-            width=size[1],
-            channels=1,
+            cameras=(Camera("", len(stretch.files), *size, channels=1, fps=fps, place=place),),
             domain=first["action"].lower(),
-            fps=FRAME_RATE / stretch.interval,
             part=part_of(first["person"]),
-            place={"files": list(stretch.files)},
         )
 
-    def picture(self, view: View, file: str) -> Picture:
+    def picture(self, camera: Camera, file: str) -> Picture:
         """Decode one picture."""
-        return Picture(decode_picture(self.content(file), file, (view.height, view.width), 1))
+        return Picture(decode_picture(self.content(file), (camera.height, camera.width), 1))

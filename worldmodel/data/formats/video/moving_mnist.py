@@ -9,35 +9,22 @@ says of each clip's input, then of each clip's output, which frame is the first 
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from tokenize import TokenError
 from typing import Any, final
 
 import numpy as np
 
 from worldmodel.data.files.folder import Folder
+from worldmodel.data.files.npy import mapped_npy
 from worldmodel.data.files.npz_rows import NpzArray, npz_array
-from worldmodel.data.formats.frame_errors import naming
 from worldmodel.data.reader import Reader, Unit, one_per_file
-from worldmodel.data.recording import Flaw, Frames, Part, Signals, View, no_signals
-from worldmodel.errors import InputError
+from worldmodel.data.recording import Camera, Flaw, Frames, Part, Recording, Signals, no_signals
+from worldmodel.errors import InputError, located
 
 PARTS: dict[str, Part] = {"train": "train", "valid": "validation", "test": "test"}
 
 _FILE = re.compile(r"mnist_test_seq.*\.npy|moving-mnist-(train|valid|test)\.npz", re.IGNORECASE)
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    TypeError,
-    SyntaxError,
-    TokenError,
-    EOFError,
-    OverflowError,
-    RecursionError,
-    MemoryError,
-)
 
 
 @final
@@ -57,30 +44,31 @@ class MovingMNISTFile(Reader):
             self.folder, _files(self.folder), "mnist_test_seq.npy or moving-mnist-*.npz"
         )
 
-    def scan(self, unit: Unit) -> Iterator[View | Flaw]:
-        """A view per clip."""
+    def scan(self, unit: Unit) -> Iterator[Recording | Flaw]:
+        """A recording per clip."""
         return self._columns(unit.name) if _is_npy(unit.name) else self._clips(unit.name)
 
-    def frames(self, view: View, steps: range) -> Frames:
+    def frames(self, recording: Recording, camera: Camera, steps: range) -> Frames:
         """Read some frames."""
-        with naming(view, steps):
-            if _is_npy(view.file):
-                clip = self._mapped(view.file)[steps.start : steps.stop, view.place["clip"]]
-                return Frames(np.array(clip)[..., None])
-            raw = self._array(view.file, "input_raw_data")
-            stored = np.concatenate([raw.rows(own) for own in _stretches(view, steps) if own])
+        file, clip = recording.file, recording.place["clip"]
+        with located(frame=steps):
+            if _is_npy(file):
+                pixels = self._mapped(file)[steps.start : steps.stop, clip]
+                return Frames(np.array(pixels)[..., None])
+            raw = self._array(file, "input_raw_data")
+            stored = np.concatenate([raw.rows(own) for own in _stretches(clip, steps) if own])
             return Frames(_bytes(np.moveaxis(stored, 1, 3)))
 
-    def signals(self, view: View) -> Signals:
+    def signals(self, recording: Recording, camera: Camera) -> Signals:
         """None: nobody acts."""
-        return no_signals(view.length)
+        return no_signals(camera.length)
 
-    def _columns(self, file: str) -> Iterator[View]:
+    def _columns(self, file: str) -> Iterator[Recording]:
         length, clips, height, width = self._mapped(file).shape
         for clip in range(clips):
-            yield _view(file, clip, (length, height, width, 1), clip)
+            yield _recording(file, clip, (length, height, width, 1), clip)
 
-    def _clips(self, file: str) -> Iterator[View | Flaw]:
+    def _clips(self, file: str) -> Iterator[Recording | Flaw]:
         raw, clips = self._array(file, "input_raw_data"), self._array(file, "clips")
         if len(raw.shape) != 4 or raw.dtype not in (np.uint8, np.float32, np.float64):
             raise InputError(
@@ -98,25 +86,17 @@ class MovingMNISTFile(Reader):
                 if any(min(first, count, frames - first - count) < 0 for first, count in place):
                     raise InputError("expected a clip within the frames of its file")
                 shape = place[0][1] + place[1][1], height, width, channels
-                yield _view(file, number, shape, place)
+                yield _recording(file, number, shape, place)
             except InputError as error:
-                yield Flaw(file, f"{file}/{number}", str(error))
+                yield Flaw.of(error, file, f"{file}/{number}")
 
     def _array(self, file: str, key: str) -> NpzArray:
-        return npz_array(self.folder.local(file), self.folder.files[file], key, file)
+        return npz_array(self.folder.local(file), self.folder.files[file], key)
 
     def _mapped(self, file: str) -> np.ndarray:
-        """The array of an npy file, which must be as large as it says; its pages are read late."""
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)
-                array = np.lib.format.open_memmap(self.folder.local(file), mode="r")
-        except _UNREADABLE as error:
-            raise InputError(f"{file}: no readable npy file ({error})") from error
+        array = mapped_npy(self.folder.local(file))
         if array.ndim != 4 or array.dtype != np.uint8:
-            raise InputError(
-                f"{file}: expected clips, uint8 (T, N, H, W), got {array.dtype} {array.shape}"
-            )
+            raise InputError(f"expected clips, uint8 (T, N, H, W), got {array.dtype} {array.shape}")
         return array
 
 
@@ -132,25 +112,20 @@ def _is_npy(file: str) -> bool:
     return file.lower().endswith(".npy")
 
 
-def _view(file: str, number: int, shape: tuple[int, int, int, int], clip: Any) -> View:
-    length, height, width, channels = shape
-    return View(
+def _recording(file: str, number: int, shape: tuple[int, int, int, int], clip: Any) -> Recording:
+    return Recording(
         name=f"{file}/{number}",
-        camera="",
         file=file,
-        length=length,
-        height=height,
-        width=width,
-        channels=channels,
+        cameras=(Camera("", *shape),),
         domain="Moving MNIST",
         part=_part(file),
         place={"clip": clip},
     )
 
 
-def _stretches(view: View, steps: range) -> tuple[range, range]:
+def _stretches(clip: Any, steps: range) -> tuple[range, range]:
     """Where a clip's input and output are among the frames of its file."""
-    (first, inputs), (second, outputs) = view.place["clip"]
+    (first, inputs), (second, outputs) = clip
     return (
         range(first, first + inputs)[steps.start : steps.stop],
         range(second, second + outputs)[max(0, steps.start - inputs) : max(0, steps.stop - inputs)],

@@ -1,4 +1,4 @@
-"""What versions 2 and 3 of LeRobotDataset share: rows of numbers, and clips of videos.
+"""What versions 2 and 3 of LeRobotDataset share: rows of numbers, and parts of videos.
 
 Follows the public reader, https://github.com/huggingface/lerobot (`datasets` of 0.3.3 for
 version 2 and of 0.4.4 for version 3).
@@ -10,7 +10,6 @@ import math
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -20,17 +19,17 @@ import numpy as np
 
 from worldmodel.data.files.folder import Folder
 from worldmodel.data.files.parquet import Parquet, parquet_file
-from worldmodel.data.files.pictures import decode_picture, picture_size
-from worldmodel.data.files.video import Video, video_file
+from worldmodel.data.files.pictures import decode_pictures, picture_size
+from worldmodel.data.files.video import video_file
 from worldmodel.data.formats.robots.lerobot.info import INFO, LARGEST, Info, read_info
-from worldmodel.data.reader import Reader, Unit
-from worldmodel.data.recording import Flaw, Frames, Place, Signals, View, no_signals
-from worldmodel.errors import InputError
+from worldmodel.data.reader import Reader, Unit, undamaged
+from worldmodel.data.recording import Camera, Flaw, Frames, Recording, Signals, no_signals
+from worldmodel.errors import InputError, located
 
 ACTION, STATE = "action", "observation.state"
 
 
-class Clip(NamedTuple):
+class Segment(NamedTuple):
     """An episode's part of a video.
 
     Attributes:
@@ -52,16 +51,16 @@ class Episode:
     Attributes:
         index: Its number.
         length: Frames.
-        task: What was to be done, in words.
+        instruction: What was to be done, in words.
         data: Its parquet file.
-        clips: By key of the feature; one per video.
+        segments: By key of the feature; one per video.
     """
 
     index: int
     length: int
-    task: str
+    instruction: str
     data: str
-    clips: Mapping[str, Clip]
+    segments: Mapping[str, Segment]
 
     @property
     def name(self) -> str:
@@ -71,7 +70,7 @@ class Episode:
     @property
     def files(self) -> tuple[str, ...]:
         """All that hold it, its data first."""
-        return self.data, *(clip.file for clip in self.clips.values())
+        return self.data, *(segment.file for segment in self.segments.values())
 
 
 def natural(record: Mapping[str, Any], key: str) -> int:
@@ -86,33 +85,23 @@ def natural(record: Mapping[str, Any], key: str) -> int:
     return value
 
 
-def task_of(record: Mapping[str, Any]) -> str:
+def instruction_of(record: Mapping[str, Any]) -> str:
     """The tasks of an episode in one line; empty if there are none."""
     tasks = record.get("tasks")
     return "; ".join(map(str, tasks)) if isinstance(tasks, list) else str(tasks or "")
-
-
-class _Pictures(NamedTuple):
-    """Size of a camera's pictures, and where they are."""
-
-    height: int
-    width: int
-    channels: int
-    place: Place
 
 
 class LeRobot(Reader):
     """A LeRobotDataset of one version.
 
     The cameras are the features of type video, and those of type image, whose pictures are in the
-    data; depth is left out. An episode with anything wrong is lost with all its cameras. Its last
-    action leads nowhere and is dropped.
+    data; depth is left out. The last action of an episode leads nowhere and is dropped.
 
     Attributes:
-        version: How `codebase_version` begins.
+        codebase: How `codebase_version` begins.
     """
 
-    version: ClassVar[str]
+    codebase: ClassVar[str]
 
     @classmethod
     @abstractmethod
@@ -132,7 +121,7 @@ class LeRobot(Reader):
     def recognises(cls, folder: Folder) -> bool:
         """Whether `info.json` names the version; by the files there are if it is damaged."""
         try:
-            return read_info(folder).version.startswith(cls.version)
+            return read_info(folder).version.startswith(cls.codebase)
         except InputError:
             return bool(cls.lists(folder))
 
@@ -145,111 +134,100 @@ class LeRobot(Reader):
             held = dict.fromkeys(file for episode in episodes for file in episode.files)
             yield Unit(data, (*lists, *held))
 
-    def scan(self, unit: Unit) -> Iterator[View | Flaw]:
-        """A view per camera of every episode whose numbers and frames are complete."""
+    def scan(self, unit: Unit) -> Iterator[Recording | Flaw]:
+        """A recording per episode whose numbers are complete, with the cameras that are."""
         listing = _listing(type(self), self.folder)
         if unit.name == INFO:
             yield from listing.flaws
             return
         for episode in listing.episodes[unit.name]:
             try:
-                yield from self._views(listing.info, episode)
+                recording, damaged = self._recording(listing.info, episode)
             except InputError as error:
-                yield _flaw(episode, error)
+                damaged = [error]
+            else:
+                yield recording
+            yield from (Flaw.of(error, episode.data, episode.name) for error in damaged)
 
-    def frames(self, view: View, steps: range) -> Frames:
+    def frames(self, recording: Recording, camera: Camera, steps: range) -> Frames:
         """Decode some frames of a video, or some pictures of the data."""
-        with _named(view):
-            if "video" in view.place:
-                first = view.place["first"]
-                video = self._video(view.place["video"])
+        if "video" in camera.place:
+            file, first = camera.place["video"], camera.place["first"]
+            with located(file):
+                video = video_file(self.folder.local(file))
                 return Frames(video.frames(range(first + steps.start, first + steps.stop)))
-            table, key, first = self._table(view.file), view.place["column"], view.place["rows"][0]
-            pictures = table.pictures(key, range(first + steps.start, first + steps.stop))
-            size = view.height, view.width
-            return Frames(
-                np.stack(
-                    [
-                        decode_picture(data, f"{view.file}: {key} {step}", size, view.channels)
-                        for step, data in zip(steps, pictures, strict=True)
-                    ]
-                )
-            )
+        table, first = self._table(recording.file), recording.place["rows"][0]
+        rows = range(first + steps.start, first + steps.stop)
+        return Frames(decode_pictures(table.pictures(camera.place["column"], rows), steps, camera))
 
-    def signals(self, view: View) -> Signals:
+    def signals(self, recording: Recording, camera: Camera) -> Signals:
         """Actions and states, without the last action."""
-        with _named(view):
-            table, rows = self._table(view.file), range(*view.place["rows"])
-            signals = no_signals(view.length)
-            if view.action_names:
-                signals = signals._replace(actions=_finite(table, ACTION, rows)[:-1])
-            if view.state_names:
-                signals = signals._replace(states=_finite(table, STATE, rows))
-            return signals
+        table, rows = self._table(recording.file), range(*recording.place["rows"])
+        actions, states = no_signals(len(rows))
+        if recording.action_names:
+            actions = _finite(table, ACTION, rows)[:-1]
+        if recording.state_names:
+            states = _finite(table, STATE, rows)
+        return Signals(actions, states)
 
-    def _views(self, info: Info, episode: Episode) -> list[View]:
+    def _recording(self, info: Info, episode: Episode) -> tuple[Recording, list[InputError]]:
+        """A recording, and what is wrong with its other cameras."""
         if episode.length < 2:
-            raise InputError(f"{episode.data}: expected at least 2 frames, got {episode.length}")
-        for file in episode.files:
-            if file not in self.folder:
-                raise InputError(f"{file}: the file is absent")
+            raise InputError(f"expected at least 2 frames, got {episode.length}")
+        self._check_there(episode.data)
         table = self._table(episode.data)
         rows = _rows_by_episode(table).get(episode.index, range(0))
         if len(rows) != episode.length:
-            raise InputError(
-                f"{table.origin}: the list says {episode.length} frames, there are {len(rows)} rows"
-            )
+            raise InputError(f"the list says {episode.length} frames, there are {len(rows)} rows")
         times = _finite(table, "timestamp", rows)[:, 0]
         if (np.diff(times) <= 0).any():
-            raise InputError(f"{table.origin}: time stamps do not rise")
+            raise InputError("time stamps do not rise")
         actions, units = _columns(info, table, ACTION, rows)
         states, _ = _columns(info, table, STATE, rows)
-        cameras = {
-            key: self._filmed(info, episode.clips[key], times)
-            if key in episode.clips
-            else _pictured(table, key, rows)
-            for key in info.cameras
-        }
-        return [
-            View(
-                name=episode.name,
-                camera=key.removeprefix("observation.").removeprefix("images."),
-                file=episode.data,
-                length=episode.length,
-                height=pictures.height,
-                width=pictures.width,
-                channels=pictures.channels,
-                domain=info.robot,
-                action_names=actions,
-                action_units=units,
-                state_names=states,
-                fps=info.fps,
-                part=info.part(episode.index),
-                task=episode.task,
-                place={"rows": [rows.start, rows.stop], **pictures.place},
-            )
-            for key, pictures in cameras.items()
-        ]
+        keys = {_camera_name(key): key for key in info.cameras}
 
-    def _filmed(self, info: Info, clip: Clip, times: np.ndarray) -> _Pictures:
-        """Size of a video's frames, and the number of a clip's first."""
-        video, half = self._video(clip.file), 0.5 / info.fps
-        first, end = np.searchsorted(video.times, [clip.start - half, clip.stop - half]).tolist()
+        def camera(name: str) -> Camera:
+            segment = episode.segments.get(keys[name])
+            if segment is None:
+                return _pictured(info, table, keys[name], rows)
+            with located(segment.file):
+                return self._filmed(info, segment, name, times)
+
+        cameras, damaged = undamaged(keys, camera)
+        recording = Recording(
+            name=episode.name,
+            file=episode.data,
+            cameras=cameras,
+            domain=info.robot,
+            action_names=actions,
+            action_units=units,
+            state_names=states,
+            part=info.part(episode.index),
+            instruction=episode.instruction,
+            all_cameras=tuple(keys) if damaged else (),
+            place={"rows": [rows.start, rows.stop]},
+        )
+        return recording, damaged
+
+    def _filmed(self, info: Info, segment: Segment, name: str, times: np.ndarray) -> Camera:
+        """A camera whose pictures are in a video; its place says the number of the first."""
+        self._check_there(segment.file)
+        video, half = video_file(self.folder.local(segment.file)), 0.5 / info.fps
+        bounds = [segment.start - half, segment.stop - half]
+        first, end = np.searchsorted(video.times, bounds).tolist()
         if end - first != len(times):
-            raise InputError(
-                f"{clip.file}: the data has {len(times)} frames, the video {max(0, end - first)}"
-            )
-        if (np.abs(video.times[first:end] - clip.start - times) > half).any():
-            raise InputError(
-                f"{clip.file}: frames are off their time stamps by more than half a frame"
-            )
-        return _Pictures(video.height, video.width, 3, {"video": clip.file, "first": first})
+            raise InputError(f"the data has {len(times)} frames, the video {max(0, end - first)}")
+        if (np.abs(video.times[first:end] - segment.start - times) > half).any():
+            raise InputError("frames are off their time stamps by more than half a frame")
+        place = {"video": segment.file, "first": first}
+        return Camera(name, len(times), video.height, video.width, 3, info.fps, place)
+
+    def _check_there(self, file: str) -> None:
+        if file not in self.folder:
+            raise InputError("the file is absent", file=file)
 
     def _table(self, file: str) -> Parquet:
-        return parquet_file(self.folder.local(file), self.folder.files[file], file)
-
-    def _video(self, file: str) -> Video:
-        return video_file(self.folder.local(file), file)
+        return parquet_file(self.folder.local(file), self.folder.files[file])
 
 
 class _Listing(NamedTuple):
@@ -264,9 +242,9 @@ class _Listing(NamedTuple):
 def _listing(kind: type[LeRobot], folder: Folder) -> _Listing:
     """What there is in a folder, looked up once per process."""
     info = read_info(folder)
-    if not info.version.startswith(kind.version):
+    if not info.version.startswith(kind.codebase):
         raise InputError(
-            f"{folder}: {INFO}: expected codebase_version {kind.version}*, got {info.version}"
+            f"{folder}: {INFO}: expected codebase_version {kind.codebase}*, got {info.version}"
         )
     if not info.cameras:
         raise InputError(
@@ -297,8 +275,10 @@ def _listed(kind: type[LeRobot], folder: Folder, info: Info) -> Iterator[Episode
     for file in kind.lists(folder):
         try:
             yield from kind.listed(folder, info, file)
-        except (InputError, OSError) as error:
-            yield Flaw(file, "", str(error).removeprefix(f"{file}: "))
+        except InputError as error:
+            yield Flaw.of(error, file)
+        except OSError as error:
+            yield Flaw(file, "", f"cannot be read ({error.strerror})")
 
 
 @lru_cache(maxsize=16)
@@ -315,10 +295,14 @@ def _rows_by_episode(table: Parquet) -> Mapping[float, range]:
     return rows
 
 
-def _pictured(table: Parquet, key: str, rows: range) -> _Pictures:
-    """Size of an episode's first picture, and the column that holds them."""
-    first = table.pictures(key, rows[:1])[0]
-    return _Pictures(*picture_size(first, f"{table.origin}: {key}"), {"column": key})
+def _camera_name(key: str) -> str:
+    return key.removeprefix("observation.").removeprefix("images.")
+
+
+def _pictured(info: Info, table: Parquet, key: str, rows: range) -> Camera:
+    """A camera whose pictures are in a column of the data."""
+    size = picture_size(table.pictures(key, rows[:1])[0])
+    return Camera(_camera_name(key), len(rows), *size, fps=info.fps, place={"column": key})
 
 
 def _columns(
@@ -332,7 +316,7 @@ def _columns(
     declared = feature.get("shape")
     sides = declared if isinstance(declared, list) else []
     if not all(isinstance(side, int) for side in sides) or math.prod(sides) != width:
-        raise InputError(f"{table.origin}: '{key}' declares shape {declared}, has {width} numbers")
+        raise InputError(f"'{key}' declares shape {declared}, has {width} numbers")
     numbered = tuple(f"{key.rpartition('.')[2]}_{number}" for number in range(width))
     names, units = _strings(feature.get("names")), _strings(feature.get("units"))
     fitting = len(names) == width == len(set(names))
@@ -354,23 +338,7 @@ def _finite(table: Parquet, column: str, rows: range) -> np.ndarray:
     """Numbers of a column as float32 or float64 (T, D)."""
     values = table.numbers(column, rows).reshape(len(rows), -1)
     if not np.isfinite(values).all():
-        raise InputError(f"{table.origin}: '{column}' holds NaN or infinity")
+        raise InputError(f"'{column}' holds NaN or infinity")
     if values.dtype == np.float16:
         return values.astype(np.float32)
     return values if values.dtype == np.float32 else values.astype(np.float64)
-
-
-def _flaw(episode: Episode, error: InputError) -> Flaw:
-    """Name the file to blame apart from the reason."""
-    reason = str(error)
-    blamed = (file for file in episode.files if reason.startswith(f"{file}: "))
-    file = next(blamed, "")
-    return Flaw(file or episode.data, episode.name, reason.removeprefix(f"{file}: "))
-
-
-@contextmanager
-def _named(view: View) -> Iterator[None]:
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{view.name}: {error}") from error

@@ -8,7 +8,13 @@ from typing import Any, final
 
 from worldmodel.data.files.folder import Folder
 from worldmodel.data.formats.robots.lerobot.info import Info, filled
-from worldmodel.data.formats.robots.lerobot.reader import Clip, Episode, LeRobot, natural, task_of
+from worldmodel.data.formats.robots.lerobot.reader import (
+    Episode,
+    LeRobot,
+    Segment,
+    instruction_of,
+    natural,
+)
 from worldmodel.data.recording import Flaw
 from worldmodel.errors import InputError
 
@@ -20,7 +26,7 @@ class LeRobotV2(LeRobot):
     """A LeRobotDataset of version 2."""
 
     title = "LeRobotDataset v2"
-    version = "v2."
+    codebase = "v2."
 
     @classmethod
     def lists(cls, folder: Folder) -> list[str]:
@@ -34,7 +40,7 @@ class LeRobotV2(LeRobot):
             try:
                 yield _episode(info, _record(line))
             except InputError as error:
-                yield Flaw(file, "", str(error))
+                yield Flaw.of(error, file)
 
 
 def _record(line: bytes) -> dict[str, Any]:
@@ -53,7 +59,9 @@ def _episode(info: Info, record: dict[str, Any]) -> Episode:
     return Episode(
         index=index,
         length=natural(record, "length"),
-        task=task_of(record),
+        instruction=instruction_of(record),
         data=filled(info.data_path, **place),
-        clips={key: Clip(filled(info.video_path, video_key=key, **place)) for key in info.videos},
+        segments={
+            key: Segment(filled(info.video_path, video_key=key, **place)) for key in info.videos
+        },
     )

@@ -9,7 +9,13 @@ from typing import Any, final
 from worldmodel.data.files.folder import Folder
 from worldmodel.data.files.parquet import parquet_file
 from worldmodel.data.formats.robots.lerobot.info import Info, filled
-from worldmodel.data.formats.robots.lerobot.reader import Clip, Episode, LeRobot, natural, task_of
+from worldmodel.data.formats.robots.lerobot.reader import (
+    Episode,
+    LeRobot,
+    Segment,
+    instruction_of,
+    natural,
+)
 from worldmodel.data.recording import Flaw
 from worldmodel.errors import InputError
 
@@ -21,7 +27,7 @@ class LeRobotV3(LeRobot):
     """A LeRobotDataset of version 3."""
 
     title = "LeRobotDataset v3"
-    version = "v3."
+    codebase = "v3."
 
     @classmethod
     def lists(cls, folder: Folder) -> list[str]:
@@ -31,7 +37,7 @@ class LeRobotV3(LeRobot):
     @classmethod
     def listed(cls, folder: Folder, info: Info, file: str) -> Iterator[Episode | Flaw]:
         """An episode per row; statistics are not looked at."""
-        table = parquet_file(folder.local(file), folder.files[file], file)
+        table = parquet_file(folder.local(file), folder.files[file])
         columns = ["episode_index", "tasks", "length", "data/chunk_index", "data/file_index"]
         places = ("chunk_index", "file_index", "from_timestamp", "to_timestamp")
         columns += [f"videos/{key}/{place}" for key in info.videos for place in places]
@@ -39,7 +45,7 @@ class LeRobotV3(LeRobot):
             try:
                 yield _episode(info, record)
             except InputError as error:
-                yield Flaw(file, "", str(error))
+                yield Flaw.of(error, file)
 
 
 def _episode(info: Info, record: dict[str, Any]) -> Episode:
@@ -47,19 +53,19 @@ def _episode(info: Info, record: dict[str, Any]) -> Episode:
     return Episode(
         index=natural(record, "episode_index"),
         length=length,
-        task=task_of(record),
+        instruction=instruction_of(record),
         data=filled(info.data_path, **_place(record, "data")),
-        clips={key: _clip(info, record, key, length) for key in info.videos},
+        segments={key: _segment(info, record, key, length) for key in info.videos},
     )
 
 
-def _clip(info: Info, record: dict[str, Any], key: str, length: int) -> Clip:
+def _segment(info: Info, record: dict[str, Any], key: str, length: int) -> Segment:
     place = f"videos/{key}"
     file = filled(info.video_path, video_key=key, **_place(record, place))
     start = _seconds(record, f"{place}/from_timestamp")
     stop = f"{place}/to_timestamp"
     unsaid = record.get(stop) is None
-    return Clip(file, start, start + length / info.fps if unsaid else _seconds(record, stop))
+    return Segment(file, start, start + length / info.fps if unsaid else _seconds(record, stop))
 
 
 def _place(record: dict[str, Any], what: str) -> dict[str, int]:

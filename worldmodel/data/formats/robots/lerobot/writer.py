@@ -26,8 +26,9 @@ from worldmodel.data.formats.robots.lerobot.statistics import (
     in_all,
     of_numbers,
 )
+from worldmodel.data.recording import Camera, Recording
 from worldmodel.data.whole_file import written
-from worldmodel.data.writer import Film, Recording, Writer
+from worldmodel.data.writer import Footage, Writer
 from worldmodel.errors import InputError
 
 CHUNK = 1000
@@ -59,18 +60,19 @@ class LeRobotWriter(Writer):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self._layout: dict[str, Any] = {}
-        self._tasks: dict[str, int] = {}
+        self._instructions: dict[str, int] = {}
         self._domains: dict[str, None] = {}
         self._rows: list[dict[str, Any]] = []
 
-    def add(self, recording: Recording) -> None:
+    def add(self, footage: Footage) -> None:
         """Write one recording, or take it over if it is there."""
-        self._check_layout(recording)
-        self._tasks.setdefault(recording.task, len(self._tasks))
+        recording = footage.recording
+        self._check_layout(footage)
+        self._instructions.setdefault(recording.instruction, len(self._instructions))
         self._domains.setdefault(recording.domain)
         path = self._path(EPISODE)
         self._rows.append(
-            _taken_over(path, recording) if path.exists() else self._written(path, recording)
+            _taken_over(path, recording) if path.exists() else self._written(path, footage)
         )
 
     def finish(self) -> None:
@@ -91,13 +93,13 @@ class LeRobotWriter(Writer):
             )
         keys = [*_numeric(self._layout["features"]), *_cameras(self._layout["features"])]
         statistics = {key: in_all([_statistics(row, key) for row in self._rows]) for key in keys}
-        _write_tasks(self.folder / TASKS, self._tasks)
+        _write_tasks(self.folder / TASKS, self._instructions)
         _write_json(self.folder / STATISTICS, statistics)
         _write_json(self.folder / INFO, self._info())
 
-    def _check_layout(self, recording: Recording) -> None:
+    def _check_layout(self, footage: Footage) -> None:
         """Compare frame rate and features with those of the recordings before it."""
-        layout = _layout(recording)
+        layout = _layout(footage)
         path = self.folder / INFO
         if not self._layout and path.exists():
             known = _read_json(path)
@@ -108,8 +110,8 @@ class LeRobotWriter(Writer):
         for key, value in layout.items():
             if value != self._layout[key]:
                 raise InputError(
-                    f"{recording.name}: expected the same {key} as in {path}, "
-                    f"{self._layout[key]}, got {value}"
+                    f"expected the same {key} as in {path}, {self._layout[key]}, got {value}",
+                    recording=footage.recording.name,
                 )
 
     def _info(self) -> dict[str, Any]:
@@ -119,7 +121,7 @@ class LeRobotWriter(Writer):
             "robot_type": ", ".join(self._domains),
             "total_episodes": episodes,
             "total_frames": self._frames(),
-            "total_tasks": len(self._tasks),
+            "total_tasks": len(self._instructions),
             "chunks_size": CHUNK,
             "data_files_size_in_mb": 100,
             "video_files_size_in_mb": 200,
@@ -139,24 +141,24 @@ class LeRobotWriter(Writer):
     def _path(self, template: str, **fields: object) -> Path:
         return self.folder / filled(template, **fields, **self._place())
 
-    def _written(self, path: Path, recording: Recording) -> dict[str, Any]:
-        columns = self._columns(recording)
+    def _written(self, path: Path, footage: Footage) -> dict[str, Any]:
+        columns = self._columns(footage)
         statistics = {key: of_numbers(values) for key, values in columns.items()}
         _write_table(self._path(DATA), _table(columns))
-        for camera, film in recording.films.items():
-            video = self._path(VIDEO, video_key=_key(camera))
-            statistics[_key(camera)] = _write_video(
-                video, film, len(recording), self._layout["fps"]
-            )
-        row = self._row(recording, statistics)
-        named = {_RECORDING: recording.name.encode()}
+        for camera in footage.recording.cameras:
+            key = _key(camera)
+            video = self._path(VIDEO, video_key=key)
+            statistics[key] = _write_video(video, footage, camera, self._layout["fps"])
+        row = self._row(footage.recording, statistics)
+        named = {_RECORDING: footage.recording.name.encode()}
         _write_table(path, pa.Table.from_pylist([row]).replace_schema_metadata(named))
         return row
 
-    def _columns(self, recording: Recording) -> dict[str, np.ndarray]:
+    def _columns(self, footage: Footage) -> dict[str, np.ndarray]:
         """Values of all features but the pictures, each of shape (T, D)."""
-        frames = np.arange(len(recording))
-        actions, states = recording.signals
+        frames = np.arange(len(footage))
+        actions, states = footage.signals
+        task = self._instructions[footage.recording.instruction]
         found = {
             ACTION: np.concatenate([actions, actions[-1:]]),
             STATE: states,
@@ -164,15 +166,15 @@ class LeRobotWriter(Writer):
             "frame_index": frames[:, None],
             "episode_index": np.full_like(frames, len(self._rows))[:, None],
             "index": frames[:, None] + self._frames(),
-            "task_index": np.full_like(frames, self._tasks[recording.task])[:, None],
+            "task_index": np.full_like(frames, task)[:, None],
         }
         return {key: found[key] for key in _numeric(self._layout["features"])}
 
     def _row(self, recording: Recording, statistics: Mapping[str, Statistics]) -> dict[str, Any]:
-        start, length, place = self._frames(), len(recording), self._place()
+        start, length, place = self._frames(), recording.length, self._place()
         row: dict[str, Any] = {
             "episode_index": len(self._rows),
-            "tasks": [recording.task],
+            "tasks": [recording.instruction],
             "length": length,
             "dataset_from_index": start,
             "dataset_to_index": start + length,
@@ -198,23 +200,26 @@ def _taken_over(path: Path, recording: Recording) -> dict[str, Any]:
         raise InputError(f"{path}: not a readable parquet file ({error})") from error
     name = (table.schema.metadata or {}).get(_RECORDING, b"").decode()
     rows = table.to_pylist()
-    if name != recording.name or rows[0]["length"] != len(recording):
+    if name != recording.name or rows[0]["length"] != recording.length:
         raise InputError(
-            f"{path}: expected recording {recording.name} of {len(recording)} frames, "
+            f"{path}: expected recording {recording.name} of {recording.length} frames, "
             f"the folder holds {name or 'another data set'}; choose an empty one"
         )
     return rows[0]
 
 
-def _layout(recording: Recording) -> dict[str, Any]:
+def _layout(footage: Footage) -> dict[str, Any]:
     """What all recordings must share: frame rate and features."""
-    rate = Fraction(recording.fps or FRAME_RATE).limit_denominator(1001)
+    recording = footage.recording
+    recorded = recording.cameras[0].fps
+    rate = Fraction(recorded or FRAME_RATE).limit_denominator(1001)
     if rate <= 0:
         raise InputError(
-            f"{recording.name}: expected at least a frame in 1001 seconds, got {recording.fps} fps"
+            f"expected at least a frame in 1001 seconds, got {recorded} fps",
+            recording=recording.name,
         )
     fps = float(rate) if rate.denominator > 1 else rate.numerator
-    actions, states = recording.signals
+    actions, states = footage.signals
     numbers = {
         ACTION: (actions, recording.action_names, recording.action_units),
         STATE: (states, recording.state_names, ()),
@@ -224,21 +229,22 @@ def _layout(recording: Recording) -> dict[str, Any]:
         for key, (values, names, units) in numbers.items()
         if names
     }
-    for camera, film in recording.films.items():
-        features[_key(camera)] = _video(film, fps)
+    for camera in recording.cameras:
+        features[_key(camera)] = _video(camera, fps)
     features["timestamp"] = _numbers(np.dtype(np.float32))
     features |= {key: _numbers(np.dtype(np.int64)) for key in COUNTERS}
-    if len(_cameras(features)) < len(recording.films):
+    if len(_cameras(features)) < len(recording.cameras):
+        names = ", ".join(camera.name for camera in recording.cameras)
         raise InputError(
-            f"{recording.name}: expected cameras of different names, "
-            f"got {', '.join(recording.films)}"
+            f"expected cameras of different names, got {names}", recording=recording.name
         )
     return {"fps": fps, "features": features}
 
 
-def _key(camera: str) -> str:
+def _key(camera: Camera) -> str:
     """The feature of a camera; a slash would be a folder."""
-    return f"observation.images.{camera.replace('/', '_')}" if camera else "observation.image"
+    name = camera.name.replace("/", "_")
+    return f"observation.images.{name}" if name else "observation.image"
 
 
 def _numbers(
@@ -248,14 +254,14 @@ def _numbers(
     return feature | {"units": list(units)} if any(units) else feature
 
 
-def _video(film: Film, fps: float) -> dict[str, Any]:
+def _video(camera: Camera, fps: float) -> dict[str, Any]:
     return {
         "dtype": "video",
-        "shape": [film.height, film.width, 3],
+        "shape": [camera.height, camera.width, 3],
         "names": ["height", "width", "channels"],
         "info": {
-            "video.height": film.height,
-            "video.width": film.width,
+            "video.height": camera.height,
+            "video.width": camera.width,
             "video.codec": "h264",
             "video.pix_fmt": "yuv444p",
             "video.is_depth_map": False,
@@ -291,18 +297,18 @@ def _table(columns: Mapping[str, np.ndarray]) -> pa.Table:
     )
 
 
-def _write_video(path: Path, film: Film, length: int, fps: float) -> Statistics:
+def _write_video(path: Path, footage: Footage, camera: Camera, fps: float) -> Statistics:
     statistics = PictureStatistics()
-    data = encode_mp4(statistics.watched(film.frames()), fps)
-    if len(statistics) != length:
-        raise InputError(f"{path}: expected {length} frames, got {len(statistics)}")
+    data = encode_mp4(statistics.watched(footage.frames(camera)), fps)
+    if len(statistics) != len(footage):
+        raise InputError(f"{path}: expected {len(footage)} frames, got {len(statistics)}")
     with written(path) as unfinished:
         unfinished.write_bytes(data)
     return statistics.result()
 
 
-def _write_tasks(path: Path, tasks: Mapping[str, int]) -> None:
-    """A table whose index, to pandas, is the task in words."""
+def _write_tasks(path: Path, instructions: Mapping[str, int]) -> None:
+    """A table whose index, to pandas, is the instruction, which the format calls task."""
     described = {
         "index_columns": ["task"],
         "column_indexes": [],
@@ -312,7 +318,7 @@ def _write_tasks(path: Path, tasks: Mapping[str, int]) -> None:
         ],
         "pandas_version": "2.2.0",
     }
-    table = pa.table({"task_index": list(tasks.values()), "task": list(tasks)})
+    table = pa.table({"task_index": list(instructions.values()), "task": list(instructions)})
     _write_table(path, table.replace_schema_metadata({"pandas": json.dumps(described)}))
 
 

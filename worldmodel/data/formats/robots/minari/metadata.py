@@ -12,9 +12,9 @@ import gymnasium
 import numpy as np
 
 from worldmodel.data.files.folder import Folder
-from worldmodel.data.formats.robots.hdf5_episodes import Layout, picture_layout, told
+from worldmodel.data.formats.robots.hdf5_episodes import Layout, damage_told, picture_layout
 from worldmodel.data.optional import library
-from worldmodel.errors import InputError
+from worldmodel.errors import InputError, located
 
 ACTION_NAMES, ACTION_UNITS, STATE_NAMES = "action_names", "action_units", "state_names"
 """Keys of lists that the library does not know, and keeps."""
@@ -47,7 +47,7 @@ class Leaf(NamedTuple):
     space: gymnasium.Space
 
 
-class Camera(NamedTuple):
+class Pictures(NamedTuple):
     """An observation that is a picture.
 
     Attributes:
@@ -80,7 +80,7 @@ class Description:
     """
 
     episodes: int
-    cameras: tuple[Camera, ...]
+    cameras: tuple[Pictures, ...]
     states: tuple[Leaf, ...]
     actions: tuple[Leaf, ...]
     action_names: tuple[str, ...]
@@ -114,7 +114,7 @@ def read_description(folder: Folder, file: str) -> Description:
     Raises:
         InputError: It is missing or damaged, or no observation is a picture.
     """
-    with told(file):
+    with located(file), damage_told():
         said = _read(folder, file)
         if said.get("data_format", "hdf5") != "hdf5":
             raise InputError(f"expected data_format hdf5, got {said['data_format']}")
@@ -139,12 +139,12 @@ def read_description(folder: Folder, file: str) -> Description:
         )
 
 
-def _cameras(observed: Iterable[Leaf], declared: object) -> tuple[Camera, ...]:
+def _cameras(observed: Iterable[Leaf], declared: object) -> tuple[Pictures, ...]:
     """The observations that are pictures, those that are declared first."""
     names = declared if isinstance(declared, dict) else {}
     places = {path: place for place, path in enumerate(names)}
     return tuple(
-        Camera(str(names.get(leaf.name, leaf.name)), leaf.key, layout, leaf.space.shape or ())
+        Pictures(str(names.get(leaf.name, leaf.name)), leaf.key, layout, leaf.space.shape or ())
         for leaf in sorted(observed, key=lambda leaf: places.get(leaf.name, len(places)))
         if (layout := _layout(leaf.space))
     )

@@ -12,41 +12,38 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
-from typing import NamedTuple, final
+from typing import final
 
 import h5py
 import numpy as np
 
 from worldmodel.data.files.folder import Folder
-from worldmodel.data.files.hdf5 import numeric_attribute, text_attribute
-from worldmodel.data.files.pictures import decode_picture, picture_size
+from worldmodel.data.files.hdf5 import numeric_attribute, opened, text_attribute
+from worldmodel.data.files.pictures import decode_pictures, picture_size
 from worldmodel.data.formats.robots.hdf5_episodes import (
     array_in,
     columns,
+    damage_told,
     group_in,
     numbers_in,
-    opened_file,
     raw_pictures,
-    told,
 )
 from worldmodel.data.formats.robots.minari.metadata import (
-    Camera,
     Description,
     Leaf,
+    Pictures,
     read_description,
 )
 from worldmodel.data.reader import Reader, Unit
-from worldmodel.data.recording import Flaw, Frames, Signals, View
+from worldmodel.data.recording import Camera, Flaw, Frames, Recording, Signals
 from worldmodel.errors import InputError
 
 ARRAYS, DESCRIPTION = "main_data.hdf5", "metadata.json"
 
+INSTRUCTION = "task"
+"""Attribute of an episode that the library does not know, and keeps."""
+
 _EPISODE = re.compile(r"episode_(\d+)")
-
-
-class _Film(NamedTuple):
-    pictures: h5py.Dataset
-    jpeg: bool
 
 
 @final
@@ -55,7 +52,8 @@ class Minari(Reader):
 
     The cameras are the observations that are pictures, boxes of uint8 (H, W, C) or (C, H, W),
     stored as JPEG or raw. The states are the observations that are vectors of floating point
-    numbers. Names, units, frames per second, domain and task are read as `MinariWriter` adds them.
+    numbers. Names, units, frames per second, domain and instruction are read as `MinariWriter` adds
+    them.
     """
 
     title = "Minari"
@@ -75,47 +73,39 @@ class Minari(Reader):
             )
         return (Unit(file, (file, _beside(file))) for file in files)
 
-    def scan(self, unit: Unit) -> Iterator[View | Flaw]:
-        """A view per camera of every episode."""
+    def scan(self, unit: Unit) -> Iterator[Recording | Flaw]:
+        """A recording per episode."""
         described = read_description(self.folder, _beside(unit.name))
-        with opened_file(self.folder, unit.name) as file:
-            with told(unit.name):
+        with opened(self.folder.local(unit.name)) as file:
+            with damage_told():
                 names = _episodes(file)
             if len(names) < described.episodes:
                 reason = f"{described.episodes} episodes are listed and {len(names)} are there"
                 yield Flaw(unit.name, "", reason)
             for name in names:
                 try:
-                    with told():
-                        views = _views(group_in(file, name), unit.name, name, described)
+                    with damage_told():
+                        yield _recording(group_in(file, name), unit.name, name, described)
                 except InputError as error:
-                    yield Flaw(unit.name, f"{unit.name}/{name}", str(error))
-                else:
-                    yield from views
+                    yield Flaw.of(error, unit.name, f"{unit.name}/{name}")
 
-    def frames(self, view: View, steps: range) -> Frames:
+    def frames(self, recording: Recording, camera: Camera, steps: range) -> Frames:
         """Read some pictures, and decode those that are stored as JPEG."""
-        with opened_file(self.folder, view.file) as file, told(view.name, view.camera):
-            pictures = array_in(group_in(file, view.place["episode"]), view.place["key"])
-            if not view.place["jpeg"]:
+        with opened(self.folder.local(recording.file)) as file, damage_told():
+            episode = group_in(file, recording.place["episode"])
+            pictures = array_in(episode, camera.place["key"])
+            if not camera.place["jpeg"]:
                 return Frames(raw_pictures(pictures, steps))
-            size = view.height, view.width
-            return Frames(
-                np.stack(
-                    [
-                        decode_picture(_bytes(pictures, step), f"frame {step}", size, view.channels)
-                        for step in steps
-                    ]
-                )
-            )
+            stored = (_bytes(pictures, step) for step in steps)
+            return Frames(decode_pictures(stored, steps, camera))
 
-    def signals(self, view: View) -> Signals:
+    def signals(self, recording: Recording, camera: Camera) -> Signals:
         """All actions, and states."""
-        with opened_file(self.folder, view.file) as file, told(view.name):
-            episode = group_in(file, view.place["episode"])
+        with opened(self.folder.local(recording.file)) as file, damage_told():
+            episode = group_in(file, recording.place["episode"])
             return Signals(
-                numbers_in(episode, view.place["actions"], view.length - 1),
-                numbers_in(episode, view.place["states"], view.length),
+                numbers_in(episode, recording.place["actions"], camera.length - 1),
+                numbers_in(episode, recording.place["states"], camera.length),
             )
 
 
@@ -135,56 +125,47 @@ def _episodes(file: h5py.File) -> list[str]:
     return [f"episode_{number}" for number in sorted(numbers)]
 
 
-def _views(episode: h5py.Group, file: str, name: str, described: Description) -> list[View]:
-    films = {camera.name: _film(episode, camera) for camera in described.cameras}
-    length = len(next(iter(films.values())).pictures)
-    for camera, film in films.items():
-        if len(film.pictures) != length:
+def _recording(episode: h5py.Group, file: str, name: str, described: Description) -> Recording:
+    fps = float(numeric_attribute(episode, "fps")) if "fps" in episode.attrs else 0.0
+    cameras = tuple(_camera(episode, pictures, fps) for pictures in described.cameras)
+    length = cameras[0].length
+    for camera in cameras:
+        if camera.length != length:
             raise InputError(
-                f"expected as many pictures of {camera} as of others, "
-                f"got {len(film.pictures)} and {length}"
+                f"expected as many pictures of {camera.name} as of others, "
+                f"got {camera.length} and {length}"
             )
     action_names = _names(episode, described.actions, length - 1, "action", described.action_names)
     state_names = _names(episode, described.states, length, "state", described.state_names)
     units = described.action_units
-    return [
-        View(
-            name=f"{file}/{name}",
-            camera=camera.name,
-            file=file,
-            length=length,
-            height=camera.layout.height,
-            width=camera.layout.width,
-            channels=camera.layout.channels,
-            domain=text_attribute(episode, "domain") or described.environment,
-            action_names=action_names,
-            action_units=units if len(units) == len(action_names) else ("",) * len(action_names),
-            state_names=state_names,
-            fps=float(numeric_attribute(episode, "fps")) if "fps" in episode.attrs else 0.0,
-            task=text_attribute(episode, "task"),
-            place={
-                "episode": name,
-                "key": camera.key,
-                "jpeg": films[camera.name].jpeg,
-                "actions": [leaf.key for leaf in described.actions],
-                "states": [leaf.key for leaf in described.states],
-            },
-        )
-        for camera in described.cameras
-    ]
+    return Recording(
+        name=f"{file}/{name}",
+        file=file,
+        cameras=cameras,
+        domain=text_attribute(episode, "domain") or described.environment,
+        action_names=action_names,
+        action_units=units if len(units) == len(action_names) else ("",) * len(action_names),
+        state_names=state_names,
+        instruction=text_attribute(episode, INSTRUCTION),
+        place={
+            "episode": name,
+            "actions": [leaf.key for leaf in described.actions],
+            "states": [leaf.key for leaf in described.states],
+        },
+    )
 
 
-def _film(episode: h5py.Group, camera: Camera) -> _Film:
-    """Where the pictures of a camera are; the head of the first says the size of JPEG."""
-    pictures = array_in(episode, camera.key)
-    if pictures.dtype == np.uint8 and pictures.shape[1:] == camera.shape:
-        return _Film(pictures, jpeg=False)
-    if len(pictures) == 0:
-        raise InputError(f"expected pictures in '{camera.key}', got none")
-    size, expected = picture_size(_bytes(pictures, 0), camera.key), camera.layout[:3]
-    if size != expected:
-        raise InputError(f"expected pictures {expected} in '{camera.key}', got {size}")
-    return _Film(pictures, jpeg=True)
+def _camera(episode: h5py.Group, described: Pictures, fps: float) -> Camera:
+    """What is known of a camera; the head of the first picture says the size of JPEG."""
+    pictures, key = array_in(episode, described.key), described.key
+    expected = described.layout[:3]
+    jpeg = pictures.dtype != np.uint8 or pictures.shape[1:] != described.shape
+    if jpeg and not len(pictures):
+        raise InputError(f"expected pictures in '{key}', got none")
+    if jpeg and (size := picture_size(_bytes(pictures, 0))) != expected:
+        raise InputError(f"expected pictures {expected} in '{key}', got {size}")
+    place = {"key": key, "jpeg": jpeg}
+    return Camera(described.name, len(pictures), *expected, fps=fps, place=place)
 
 
 def _bytes(pictures: h5py.Dataset, step: int) -> bytes:

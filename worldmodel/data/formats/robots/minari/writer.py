@@ -21,9 +21,10 @@ from worldmodel.data.formats.robots.minari.metadata import (
     CAMERA_NAMES,
     STATE_NAMES,
 )
-from worldmodel.data.formats.robots.minari.reader import ARRAYS, DESCRIPTION
+from worldmodel.data.formats.robots.minari.reader import ARRAYS, DESCRIPTION, INSTRUCTION
 from worldmodel.data.optional import library
-from worldmodel.data.writer import Film, Recording, Writer
+from worldmodel.data.recording import Camera, Recording
+from worldmodel.data.writer import Footage, Writer
 from worldmodel.errors import InputError
 
 STATE = "state"
@@ -56,8 +57,9 @@ class MinariWriter(Writer):
         self._described: Mapping[str, Any] = {}
         self._finished: list[str] = []
 
-    def add(self, recording: Recording) -> None:
+    def add(self, footage: Footage) -> None:
         """Write one recording; all must have the same cameras, actions and states."""
+        recording = footage.recording
         with self._refusals():
             keys = _keys(recording)
             self._open(recording, keys)
@@ -65,7 +67,7 @@ class MinariWriter(Writer):
                 return
             number = len(self._finished)
             self._drop(number)
-            for piece in _pieces(recording, keys):
+            for piece in _pieces(footage, keys):
                 episode = library("minari.data_collector.episode_buffer").EpisodeBuffer
                 self._storage.update_episodes([episode(id=number, **piece)])
             self._storage.update_episode_metadata([_attributes(recording)], [number])
@@ -84,10 +86,10 @@ class MinariWriter(Writer):
             )
             self._storage.update_metadata({"total_episodes": count, "total_steps": steps})
 
-    def _open(self, recording: Recording, keys: Mapping[str, str]) -> None:
+    def _open(self, recording: Recording, keys: Mapping[str, Camera]) -> None:
         """Make the storage, or take over the one that is there if it is of such recordings."""
         described = {
-            CAMERA_NAMES: keys,
+            CAMERA_NAMES: {key: camera.name for key, camera in keys.items()},
             ACTION_NAMES: list(recording.action_names),
             ACTION_UNITS: list(recording.action_units),
             STATE_NAMES: list(recording.state_names),
@@ -146,21 +148,21 @@ def _identity(folder: Path) -> dict[str, str]:
     }
 
 
-def _keys(recording: Recording) -> dict[str, str]:
-    """Names of cameras by their keys among the observations."""
-    keys = {name.strip("/").replace("/", "_") or "image": name for name in recording.films}
-    if len(keys) < len(recording.films) or STATE in keys:
+def _keys(recording: Recording) -> dict[str, Camera]:
+    """Cameras by their keys among the observations."""
+    cameras = recording.cameras
+    keys = {camera.name.strip("/").replace("/", "_") or "image": camera for camera in cameras}
+    if len(keys) < len(cameras) or STATE in keys:
         raise InputError(
             f"expected cameras of different names, none of them '{STATE}', "
-            f"got {', '.join(recording.films)}"
+            f"got {', '.join(camera.name for camera in cameras)}"
         )
     return keys
 
 
-def _spaces(recording: Recording, keys: Mapping[str, str]) -> tuple[spaces.Dict, spaces.Box]:
+def _spaces(recording: Recording, keys: Mapping[str, Camera]) -> tuple[spaces.Dict, spaces.Box]:
     observed: dict[str, spaces.Space] = {
-        key: spaces.Box(0, 255, _shape(recording.films[name]), np.uint8)
-        for key, name in keys.items()
+        key: spaces.Box(0, 255, _shape(camera), np.uint8) for key, camera in keys.items()
     }
     if recording.state_names:
         observed[STATE] = _numbers(len(recording.state_names))
@@ -171,38 +173,39 @@ def _numbers(width: int) -> spaces.Box:
     return spaces.Box(-np.inf, np.inf, (width,), np.float64)
 
 
-def _shape(film: Film) -> tuple[int, int, int]:
-    return film.height, film.width, 3
+def _shape(camera: Camera) -> tuple[int, int, int]:
+    return camera.height, camera.width, 3
 
 
-def _pieces(recording: Recording, keys: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def _pieces(footage: Footage, keys: Mapping[str, Camera]) -> Iterator[dict[str, Any]]:
     """What the library wants of an episode, a few steps at a time."""
-    films = {key: recording.films[name] for key, name in keys.items()}
-    frames = {key: film.frames() for key, film in films.items()}
-    end = len(recording) - 1
-    steps = max(1, PIECE_BYTES // sum(math.prod(_shape(film)) for film in films.values()))
+    frames = {key: footage.frames(camera) for key, camera in keys.items()}
+    end = len(footage) - 1
+    steps = max(1, PIECE_BYTES // sum(math.prod(_shape(camera)) for camera in keys.values()))
     for start in range(0, end, steps):
         stop = min(start + steps, end)
         last = stop == end
         observed = {
-            key: _stacked(islice(frames[key], stop + last - start), film, range(start, stop + last))
-            for key, film in films.items()
+            key: _stacked(
+                islice(frames[key], stop + last - start), camera, range(start, stop + last)
+            )
+            for key, camera in keys.items()
         }
-        if recording.state_names:
-            observed[STATE] = recording.signals.states[start : stop + last]
+        if footage.recording.state_names:
+            observed[STATE] = footage.signals.states[start : stop + last]
         yield {
             "observations": observed,
-            "actions": recording.signals.actions[start:stop],
+            "actions": footage.signals.actions[start:stop],
             "rewards": np.zeros(stop - start),
             "terminations": np.zeros(stop - start, bool),
             "truncations": last & (np.arange(start, stop) == end - 1),
         }
-    if extra := [keys[key] for key, rest in frames.items() if next(rest, None) is not None]:
-        raise InputError(f"expected {len(recording)} pictures of {', '.join(extra)}, got more")
+    if extra := [keys[key].name for key, rest in frames.items() if next(rest, None) is not None]:
+        raise InputError(f"expected {len(footage)} pictures of {', '.join(extra)}, got more")
 
 
-def _stacked(frames: Iterable[np.ndarray], film: Film, steps: range) -> np.ndarray:
-    pictures, shape = list(frames), _shape(film)
+def _stacked(frames: Iterable[np.ndarray], camera: Camera, steps: range) -> np.ndarray:
+    pictures, shape = list(frames), _shape(camera)
     if len(pictures) < len(steps):
         raise InputError(f"expected more pictures than {steps.start + len(pictures)}")
     for step, picture in zip(steps, pictures, strict=True):
@@ -216,10 +219,10 @@ def _stacked(frames: Iterable[np.ndarray], film: Film, steps: range) -> np.ndarr
 
 def _attributes(recording: Recording) -> dict[str, Any]:
     return {
-        "total_steps": len(recording) - 1,
-        "fps": recording.fps,
+        "total_steps": recording.length - 1,
+        "fps": recording.cameras[0].fps,
         "domain": recording.domain,
-        "task": recording.task,
+        INSTRUCTION: recording.instruction,
         _FINISHED: recording.name,
     }
 

@@ -17,11 +17,11 @@ from typing import Literal, NamedTuple, final
 import numpy as np
 
 from worldmodel.data.files.folder import Folder
-from worldmodel.data.files.tfrecord import Example, naming, read_example, scan_records
+from worldmodel.data.files.tfrecord import Example, read_example, scan_records
 from worldmodel.data.formats.robots.rlds.tfds import MALFORMED, Feature, read_json, step_features
 from worldmodel.data.reader import Reader, Unit
-from worldmodel.data.recording import Flaw, Frames, Part, Signals, View
-from worldmodel.errors import InputError
+from worldmodel.data.recording import Camera, Flaw, Frames, Part, Recording, Signals
+from worldmodel.errors import InputError, located
 
 FEATURES, INFO = "features.json", "dataset_info.json"
 
@@ -37,7 +37,7 @@ PARTS: Mapping[str, Part] = {
 OBSERVATION, ACTION = "steps/observation/", "steps/action"
 
 INSTRUCTIONS = ("steps/language_instruction", f"{OBSERVATION}natural_language_instruction")
-"""Where the task is looked for, in this order."""
+"""Where the instruction is looked for, in this order."""
 
 TRANSLATION, ROTATION = ("dx", "dy", "dz"), ("droll", "dpitch", "dyaw")
 
@@ -97,8 +97,8 @@ class RLDS(Reader):
             needed = shard.file, shard.folder + FEATURES, shard.folder + INFO
             yield Unit(shard.file, (*needed, *splits[shard.folder].values()))
 
-    def scan(self, unit: Unit) -> Iterator[View | Flaw]:
-        """A view per episode and camera."""
+    def scan(self, unit: Unit) -> Iterator[Recording | Flaw]:
+        """A recording per episode."""
         shard, (_, _, info, *splits) = _shard(unit.name), unit.files
         if shard.file not in self.folder:
             raise InputError("a shard is missing that the names of the others count")
@@ -106,31 +106,29 @@ class RLDS(Reader):
         try:
             expected = self._promised(shard, info)
         except InputError as error:
-            yield Flaw(info, "", str(error))
+            yield Flaw.of(error, info)
         part: Part | Literal[""] = PARTS.get(shard.split, "") if len(splits) > 1 else ""
-        views = partial(_views, shard, layout, part)
-        yield from scan_records(self.folder.local(shard.file), shard.file, views, expected)
+        read = partial(_recording, shard, layout, part)
+        yield from scan_records(self.folder.local(shard.file), shard.file, read, expected)
 
-    def frames(self, view: View, steps: range) -> Frames:
+    def frames(self, recording: Recording, camera: Camera, steps: range) -> Frames:
         """Decode some pictures of an episode."""
-        with naming(view):
-            camera = self._layout(view.file).cameras.get(view.camera)
-            if camera is None:
-                raise InputError(f"{FEATURES} describes no camera {view.camera}")
-            size = view.height, view.width
-            return Frames(camera.pictures(self._example(view), steps, size, view.channels))
+        feature = self._layout(recording.file).cameras.get(camera.name)
+        if feature is None:
+            raise InputError(f"{FEATURES} describes no camera {camera.name}")
+        return Frames(feature.pictures(self._example(recording), steps, camera))
 
-    def signals(self, view: View) -> Signals:
+    def signals(self, recording: Recording, camera: Camera) -> Signals:
         """Actions and states of an episode."""
-        with naming(view):
-            return self._layout(view.file).signals(self._example(view))
+        return self._layout(recording.file).signals(self._example(recording))
 
-    def _example(self, view: View) -> Example:
-        return read_example(self.folder.local(view.file), view.place["offset"])
+    def _example(self, recording: Recording) -> Example:
+        return read_example(self.folder.local(recording.file), recording.place["offset"])
 
     def _layout(self, file: str) -> _Layout:
         name = _shard(file).folder + FEATURES
-        return _layout(step_features(self.folder.local(name), name))
+        with located(name):
+            return _layout(step_features(self.folder.local(name)))
 
     def _promised(self, shard: _Shard, info: str) -> int:
         """Records of a shard; 1 if nothing says."""
@@ -215,41 +213,37 @@ def _layout(features: Sequence[Feature]) -> _Layout:
     )
 
 
-def _views(
+def _recording(
     shard: _Shard,
     layout: _Layout,
     part: Part | Literal[""],
     name: str,
     offset: int,
     example: Example,
-) -> Iterator[View]:
-    """An episode, seen by each camera."""
+) -> Recording:
     length = len(layout.signals(example).states)
     actions, states = _action_names(layout.actions), _names(layout.states)
     units = ("",) * len(actions)
     if shard.dataset.startswith("bridge") and (len(actions), len(states)) == (7, 7):
         actions, states, units = BRIDGE_ACTIONS, BRIDGE_STATES, BRIDGE_UNITS
-    for camera, feature in layout.cameras.items():
-        height, width, channels = feature.picture_shape(example)
-        yield View(
-            name=name,
-            camera=camera,
-            file=shard.file,
-            length=length,
-            height=height,
-            width=width,
-            channels=channels,
-            domain=shard.dataset,
-            action_names=actions,
-            action_units=units,
-            state_names=states,
-            part=part,
-            task=_task(example),
-            place={"offset": offset},
-        )
+    return Recording(
+        name=name,
+        file=shard.file,
+        cameras=tuple(
+            Camera(camera, length, *feature.picture_shape(example))
+            for camera, feature in layout.cameras.items()
+        ),
+        domain=shard.dataset,
+        action_names=actions,
+        action_units=units,
+        state_names=states,
+        part=part,
+        instruction=_instruction(example),
+        place={"offset": offset},
+    )
 
 
-def _task(example: Example) -> str:
+def _instruction(example: Example) -> str:
     said = (text for key in INSTRUCTIONS if key in example for text in example.strings(key))
     return next(said, b"").decode(errors="replace")
 

@@ -16,8 +16,9 @@ from typing import Any, final
 
 import numpy as np
 
-from worldmodel.data.files.pictures import decode_picture, picture_size
+from worldmodel.data.files.pictures import decode_pictures, picture_size
 from worldmodel.data.files.tfrecord import Example, finite
+from worldmodel.data.recording import Camera
 from worldmodel.errors import InputError
 
 MALFORMED = (LookupError, TypeError, ValueError, OverflowError, AttributeError, RecursionError)
@@ -113,11 +114,9 @@ class Feature:
         if self.encoding != "picture":
             height, width, channels = self.shape
             return height, width, channels
-        return picture_size(example.strings(self.key)[0], f"'{self.key}'")
+        return picture_size(example.strings(self.key)[0])
 
-    def pictures(
-        self, example: Example, steps: range, size: tuple[int, int], channels: int
-    ) -> np.ndarray:
+    def pictures(self, example: Example, steps: range, camera: Camera) -> np.ndarray:
         """A camera at some steps, uint8 (n, H, W, C).
 
         Raises:
@@ -126,13 +125,8 @@ class Feature:
         if (count := self.count(example)) < steps.stop:
             raise InputError(f"expected at least {steps.stop} of '{self.key}', got {count}")
         if self.encoding == "picture":
-            stored = example.strings(self.key)
-            return np.stack(
-                [
-                    decode_picture(stored[t], f"'{self.key}', frame {t}", size, channels)
-                    for t in steps
-                ]
-            )
+            stored = example.strings(self.key)[steps.start : steps.stop]
+            return decode_pictures(stored, steps, camera)
         rows = self._rows(example, steps)
         if rows.min() < 0 or rows.max() > 255:
             raise InputError(f"expected '{self.key}' to be from 0 to 255")
@@ -164,12 +158,11 @@ class Feature:
         return data
 
 
-def step_features(path: Path, origin: str) -> tuple[Feature, ...]:
+def step_features(path: Path) -> tuple[Feature, ...]:
     """All features of a step, by name within each level.
 
     Args:
         path: Of a `features.json`.
-        origin: What to call it in an error.
 
     Raises:
         InputError: It is damaged, or describes no steps.
@@ -179,8 +172,7 @@ def step_features(path: Path, origin: str) -> tuple[Feature, ...]:
         return tuple(_features(steps, "steps"))
     except MALFORMED as error:
         raise InputError(
-            f"{origin}: expected the description of a sequence of steps, as tensorflow_datasets "
-            f"writes it"
+            "expected the description of a sequence of steps, as tensorflow_datasets writes it"
         ) from error
 
 

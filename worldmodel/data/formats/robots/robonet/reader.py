@@ -26,10 +26,10 @@ from worldmodel.data.files.hdf5 import (
     read_finite,
     text_attribute,
 )
-from worldmodel.data.files.pictures import decode_picture
+from worldmodel.data.files.pictures import decode_pictures
 from worldmodel.data.files.video import Video
-from worldmodel.data.reader import Reader, Unit, one_per_file
-from worldmodel.data.recording import Frames, Signals, View
+from worldmodel.data.reader import Reader, Unit, one_per_file, undamaged
+from worldmodel.data.recording import Camera, Flaw, Frames, Recording, Signals
 from worldmodel.errors import InputError
 
 SUFFIX = ".hdf5"
@@ -39,6 +39,9 @@ ACTION_NAMES = ("dx", "dy", "dz", "dyaw", "gripper")
 
 STATE_NAMES = ("x", "y", "z", "yaw", "gripper")
 """Of a file that does not say; positions are scaled to [0, 1] by the bounds, yaw is in radians."""
+
+INSTRUCTION = "task"
+"""Attribute of a file that says what was to be done; RoboNet's own files have none."""
 
 DOMAIN_ATTRIBUTES = ("laboratory", "robot", "camera_configuration")
 """Where the domain is looked for, in this order; then in the file name, up to the first `_`."""
@@ -67,8 +70,8 @@ class RoboNet(Reader):
         """One per file."""
         return one_per_file(self.folder, self.folder.named(SUFFIX), f"*{SUFFIX} files")
 
-    def scan(self, unit: Unit) -> Iterator[View]:
-        """A view per camera."""
+    def scan(self, unit: Unit) -> Iterator[Recording | Flaw]:
+        """A recording per file."""
         with opened(self.folder.local(unit.name)) as file:
             actions, states = read_finite(file, "policy/actions"), read_finite(file, "env/state")
             metadata = find_group(file, "metadata")
@@ -76,62 +79,68 @@ class RoboNet(Reader):
             inferred = _is_autograsp(metadata, actions.shape[1])
             if inferred:
                 _gripper_bounds(file)
-            for camera, camera_name in enumerate(_cameras(file, metadata)):
-                count, height, width = _video_shape(file, camera)
-                length = min(len(states), count, len(actions) + 1)
-                if length < 2:
-                    raise InputError(
-                        f"expected at least 2 usable frames, got {len(states)} states, "
-                        f"{count} frames of camera {camera} and {len(actions)} actions"
-                    )
-                yield View(
-                    name=unit.name,
-                    camera=camera_name,
-                    file=unit.name,
-                    length=length,
-                    height=height,
-                    width=width,
-                    channels=3,
-                    domain=_domain(metadata, unit.name),
-                    action_names=names,
-                    action_units=units,
-                    inferred_actions=ACTION_NAMES[4:] if inferred else (),
-                    state_names=_state_names(metadata, states.shape[1]),
-                    fps=_fps(metadata),
-                    task=text_attribute(metadata, "task"),
-                    place={"camera": camera},
-                )
+            numbers = {name: n for n, name in enumerate(_cameras(file, metadata))}
+            cameras, damaged = undamaged(
+                numbers, lambda name: _camera(file, name, numbers[name], len(actions), len(states))
+            )
+            yield Recording(
+                name=unit.name,
+                file=unit.name,
+                cameras=cameras,
+                domain=_domain(metadata, unit.name),
+                action_names=names,
+                action_units=units,
+                inferred_actions=ACTION_NAMES[4:] if inferred else (),
+                state_names=_state_names(metadata, states.shape[1]),
+                instruction=text_attribute(metadata, INSTRUCTION),
+                all_cameras=tuple(numbers) if damaged else (),
+            )
+        yield from (Flaw.of(error, unit.name, unit.name) for error in damaged)
 
-    def frames(self, view: View, steps: range) -> Frames:
+    def frames(self, recording: Recording, camera: Camera, steps: range) -> Frames:
         """Decode some frames to RGB; OpenCV's BGR order never reaches the encoded bytes."""
-        key = f"env/cam{view.place['camera']}_video"
-        origin = f"{view.file}, {view.camera}"
-        with opened(self.folder.local(view.file)) as file:
+        key = f"env/cam{camera.place['number']}_video"
+        with opened(self.folder.local(recording.file)) as file:
             if _is_mp4(file):
                 first = find_dataset(file, f"{key}/frames")
-                video = Video(read_all(first).tobytes(), origin)
-                if (video.height, video.width) != (view.height, view.width):
+                video = Video(read_all(first).tobytes())
+                if (video.height, video.width) != (camera.height, camera.width):
                     raise InputError(
-                        f"{origin}: declares pictures of {view.height}x{view.width}, "
+                        f"declares pictures of {camera.height}x{camera.width}, "
                         f"holds {video.height}x{video.width}"
                     )
                 pixels = video.frames(steps)
             else:
                 first = find_dataset(file, f"{key}/frame0")
-                pixels = np.stack([_picture(file, f"{key}/frame{t}", view) for t in steps])
+                keys = (f"{key}/frame{step}" for step in steps)
+                stored = (read_all(find_dataset(file, key)).tobytes() for key in keys)
+                pixels = decode_pictures(stored, steps, camera)
             reverse = text_attribute(first, "image_format") == "BGR"
         return Frames(pixels[..., ::-1].copy() if reverse else pixels)
 
-    def signals(self, view: View) -> Signals:
+    def signals(self, recording: Recording, camera: Camera) -> Signals:
         """Actions and states; the inferred gripper comes last."""
-        with opened(self.folder.local(view.file)) as file:
-            actions = read_finite(file, "policy/actions")[: view.length - 1]
-            states = read_finite(file, "env/state")[: view.length]
-            if view.inferred_actions:
+        with opened(self.folder.local(recording.file)) as file:
+            actions = read_finite(file, "policy/actions")[: camera.length - 1]
+            states = read_finite(file, "env/state")[: camera.length]
+            if recording.inferred_actions:
                 low, high = _gripper_bounds(file)
                 gripper = np.where(states[1:, -1:] > (low + high) / 2, high, low)
                 actions = np.hstack([actions, gripper]).astype(actions.dtype)
         return Signals(actions, states)
+
+
+def _camera(file: h5py.File, name: str, number: int, actions: int, states: int) -> Camera:
+    """What is known of a camera, as far as frames, actions and states all reach."""
+    count, height, width = _video_shape(file, number)
+    length = min(states, count, actions + 1)
+    if length < 2:
+        raise InputError(
+            f"expected at least 2 usable frames, got {states} states, {count} frames of camera "
+            f"{number} and {actions} actions"
+        )
+    fps = _fps(find_group(file, "metadata"))
+    return Camera(name, length, height, width, 3, fps, {"number": number})
 
 
 def _action_names(metadata: h5py.Group, width: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -199,15 +208,10 @@ def _video_shape(file: h5py.File, camera: int) -> tuple[int, int, int]:
     if not _is_mp4(file):
         return len(find_group(file, key)), int(shape[0]), int(shape[1])
     count = int(numeric_attribute(first, "T"))
-    held = len(Video(read_all(first).tobytes(), f"camera {camera}"))
+    held = len(Video(read_all(first).tobytes()))
     if held < count:
         raise InputError(f"camera {camera} declares {count} frames and holds {held}")
     return count, int(shape[0]), int(shape[1])
-
-
-def _picture(file: h5py.File, key: str, view: View) -> np.ndarray:
-    data = read_all(find_dataset(file, key)).tobytes()
-    return decode_picture(data, f"{view.file}, {key}", (view.height, view.width), 3)
 
 
 def _is_autograsp(metadata: h5py.Group, width: int) -> bool:

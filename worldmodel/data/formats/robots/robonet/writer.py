@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, final
 
@@ -12,10 +11,10 @@ import numpy as np
 
 from worldmodel.data.files.pictures import encode_jpeg
 from worldmodel.data.files.video import FRAME_RATE, encode_mp4
-from worldmodel.data.formats.robots.robonet.reader import ACTION_NAMES, SUFFIX
-from worldmodel.data.recording import Signals
+from worldmodel.data.formats.robots.robonet.reader import ACTION_NAMES, INSTRUCTION, SUFFIX
+from worldmodel.data.recording import Camera, Signals
 from worldmodel.data.whole_file import written
-from worldmodel.data.writer import Film, Recording, Writer
+from worldmodel.data.writer import Footage, Writer
 from worldmodel.errors import InputError
 
 METADATA = (
@@ -69,11 +68,15 @@ def write_episode(
     path = Path(path)
     actions, states, low, high = map(np.asarray, (actions, states, low_bound, high_bound))
     _check_cameras(path, cameras)
-    films = [Film(frames.shape[1], frames.shape[2], partial(iter, frames)) for frames in cameras]
+    recorded = [Camera(str(n), *frames.shape) for n, frames in enumerate(cameras)]
     names = {"action_names": ",".join(action_names)}
     signals = Signals(_floating(actions), _floating(states))
     _check_signals(path, signals, len(cameras[0]), len(action_names), low, high)
-    _write(path, films, signals, low, high, names | dict(metadata), encoding)
+
+    def frames(camera: Camera) -> Iterator[np.ndarray]:
+        return iter(cameras[int(camera.name)])
+
+    _write(path, recorded, frames, signals, low, high, names | dict(metadata), encoding)
 
 
 @final
@@ -82,29 +85,29 @@ class RoboNetWriter(Writer):
 
     title = "RoboNet HDF5"
 
-    def add(self, recording: Recording) -> None:
+    def add(self, footage: Footage) -> None:
         """Write one recording; its states become their own bounds."""
+        recording, signals = footage.recording, footage.signals
+        cameras = recording.cameras
         path = self.folder / f"{recording.name.removesuffix(SUFFIX)}{SUFFIX}"
         if path.exists():
             return
-        signals = recording.signals
-        states = signals.states
-        low, high = states.min(axis=0), states.max(axis=0)
-        width = len(recording.action_names)
-        _check_signals(path, signals, len(recording), width, low, high)
-        for name in (*recording.action_names, *recording.state_names, *recording.films):
+        low, high = signals.states.min(axis=0), signals.states.max(axis=0)
+        _check_signals(path, signals, len(footage), len(recording.action_names), low, high)
+        names = [camera.name for camera in cameras]
+        for name in (*recording.action_names, *recording.state_names, *names):
             if "," in name:
                 raise InputError(f"{path}: expected names without commas, got {name!r}")
         metadata = {
             "action_names": ",".join(recording.action_names),
             "action_units": ",".join(recording.action_units),
             "state_names": ",".join(recording.state_names),
-            "camera_names": ",".join(recording.films),
-            "fps": recording.fps,
+            "camera_names": ",".join(names),
+            "fps": cameras[0].fps,
             "robot": recording.domain,
-            "task": recording.task,
+            INSTRUCTION: recording.instruction,
         }
-        _write(path, list(recording.films.values()), signals, low, high, metadata, "mp4")
+        _write(path, cameras, footage.frames, signals, low, high, metadata, "mp4")
 
     def finish(self) -> None:
         """Nothing is left to do."""
@@ -112,7 +115,8 @@ class RoboNetWriter(Writer):
 
 def _write(
     path: Path,
-    films: Sequence[Film],
+    cameras: Sequence[Camera],
+    frames: Callable[[Camera], Iterator[np.ndarray]],
     signals: Signals,
     low: np.ndarray,
     high: np.ndarray,
@@ -126,17 +130,19 @@ def _write(
         file["env/state"] = signals.states
         file["env/low_bound"] = low[None]
         file["env/high_bound"] = high[None]
-        file["env"].attrs.update({"n_cams": len(films), "cam_encoding": encoding})
-        for index, film in enumerate(films):
+        file["env"].attrs.update({"n_cams": len(cameras), "cam_encoding": encoding})
+        for index, camera in enumerate(cameras):
             group = file.create_group(f"env/cam{index}_video")
             if encoding == "mp4":
-                group["frames"] = np.frombuffer(encode_mp4(film.frames(), rate), np.uint8)
+                group["frames"] = np.frombuffer(encode_mp4(frames(camera), rate), np.uint8)
                 group["frames"].attrs["T"] = len(signals.states)
             else:
-                for t, frame in enumerate(film.frames()):
+                for t, frame in enumerate(frames(camera)):
                     group[f"frame{t}"] = np.frombuffer(encode_jpeg(frame), np.uint8)
             for dataset in group.values():
-                dataset.attrs.update({"shape": (film.height, film.width, 3), "image_format": "RGB"})
+                dataset.attrs.update(
+                    {"shape": (camera.height, camera.width, 3), "image_format": "RGB"}
+                )
         file.create_group("misc")
         file.create_group("metadata").attrs.update(dict.fromkeys(METADATA, "none") | dict(metadata))
 

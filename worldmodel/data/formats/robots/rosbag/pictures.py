@@ -44,7 +44,7 @@ def size(message: Any) -> Size:
     """
     if not hasattr(message, "encoding"):
         _check_compression(message.format)
-        return Size(*picture_size(message.data.tobytes(), "its head"))
+        return Size(*picture_size(message.data.tobytes()))
     if message.encoding not in ENCODINGS:
         raise InputError(
             f"expected pictures encoded as {', '.join(ENCODINGS)}, got {message.encoding!r}"
@@ -66,9 +66,7 @@ def pixels(message: Any, expected: Size) -> np.ndarray:
     """
     if not hasattr(message, "encoding"):
         _check_compression(message.format)
-        return decode_picture(
-            message.data.tobytes(), "jpeg or png", expected[:2], expected.channels
-        )
+        return decode_picture(message.data.tobytes(), expected[:2], expected.channels)
     if size(message) != expected:
         raise InputError(f"expected a picture of {expected}, got {size(message)}")
     depth = ENCODINGS[message.encoding]

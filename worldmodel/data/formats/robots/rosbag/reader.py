@@ -3,9 +3,9 @@
 A bag is a folder with `metadata.yaml` and its `.db3` or `.mcap` files, or such a file alone.
 
 The commands are those of one topic, chosen by its name: the first that contains `cmd`, else
-`command`, `action` or `target`, and is of a type in `ros_signals.COMMANDS`; one without messages
+`command`, `action` or `target`, and is of a type in `signals.COMMANDS`; one without messages
 only if there is no other. Without such a topic there are no actions. The states are those of one
-of the other topics: the first of the types in `ros_signals.STATES`. Depth is no camera.
+of the other topics: the first of the types in `signals.STATES`. Depth is no camera.
 
 Time is that of the messages' headers, and that of logging where there is none. Each camera keeps
 its own frames; the action that takes frame t to frame t+1 is the command in force at frame t: the
@@ -19,7 +19,6 @@ import base64
 import math
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -47,9 +46,9 @@ from worldmodel.data.formats.robots.rosbag.pictures import (
 )
 from worldmodel.data.formats.robots.rosbag.signals import COMMANDS, STATES, numbers
 from worldmodel.data.formats.signals import matrix
-from worldmodel.data.reader import Reader, Unit
-from worldmodel.data.recording import Flaw, Frames, Signals, View, no_signals
-from worldmodel.errors import InputError
+from worldmodel.data.reader import Reader, Unit, undamaged
+from worldmodel.data.recording import Camera, Flaw, Frames, Recording, Signals, no_signals
+from worldmodel.errors import InputError, located
 
 COMMAND_WORDS = ("cmd", "command", "action", "target")
 """In names of topics of commands, the most telling first."""
@@ -87,7 +86,7 @@ class _Tracks(NamedTuple):
 
 
 @final
-class _Film:
+class _Pictures:
     """What is known of the pictures of a topic."""
 
     def __init__(self, topic: Topic) -> None:
@@ -135,71 +134,50 @@ class RosBag(Reader):
             )
         return (Unit(name, files) for name, files in sorted(self._bags.items()))
 
-    def scan(self, unit: Unit) -> Iterator[View | Flaw]:
-        """A view per topic of pictures; their times are read, and all commands and states."""
-        paths = self._paths(unit.name)
+    def scan(self, unit: Unit) -> Iterator[Recording | Flaw]:
+        """A recording per bag; times of pictures are read, and all commands and states."""
+        paths, bag_file = self._paths(unit.name), unit.files[0]
         with opened(paths) as bag:
             films = _films(bag)
         tracks = _tracks(paths, self._stamps(unit.name))
-        for topic, film in films.items():
-            try:
-                if isinstance(film, InputError):
-                    raise film
-                yield self._view(unit, topic, film, tracks)
-            except InputError as error:
-                yield Flaw(unit.files[0], f"{unit.name} {topic}", str(error))
-
-    def frames(self, view: View, steps: range) -> Frames:
-        """Decode some pictures, of which no others of the bag are read, or few."""
-        own = slice(steps.start, steps.stop)
-        logged = _unpacked(view.place["logged"])[own]
-        wanted = {stamp: n for n, stamp in enumerate(_unpacked(view.place["stamps"])[own].tolist())}
-        expected, found = Size(view.height, view.width, view.channels), {}
-        with _naming(view), opened(self._paths(view.name)) as bag:
-            start, stop = int(logged.min()), int(logged.max()) + 1
-            for message in bag.messages([view.camera], start, stop):
-                if (n := wanted.get(message.stamp)) is not None:
-                    found[n] = _decoded(message, expected, steps[n])
-            if missing := [step for n, step in enumerate(steps) if n not in found]:
-                raise InputError(f"frame {missing[0]} is not there")
-        return Frames(np.stack([found[n] for n in range(len(steps))]))
-
-    def signals(self, view: View) -> Signals:
-        """Commands and states in force at each frame."""
-        with _naming(view):
-            tracks = _tracks(self._paths(view.name), self._stamps(view.name))
-            return _aligned(tracks, _unpacked(view.place["stamps"]))
-
-    def _view(self, unit: Unit, topic: str, film: _Film, tracks: _Tracks) -> View:
-        film.check_count()
-        stamps, logged = np.array(film.stamps), np.array(film.logged)
-        first = max(
-            (np.searchsorted(stamps, track.stamps[0]) for track in tracks if track), default=0
-        )
-        if len(stamps) - first < 2:
-            raise InputError(
-                "expected at least 2 frames after the first command and state, "
-                f"got {len(stamps) - first} of {len(stamps)}"
-            )
-        stamps, logged = stamps[first:], logged[first:]
-        start = float(stamps[0] / _NS)
-        return View(
+        with located(bag_file):
+            cameras, damaged = undamaged(films, lambda topic: _camera(topic, films[topic], tracks))
+        start = min(_unpacked(camera.place["stamps"])[0] for camera in cameras) / _NS
+        yield Recording(
             name=unit.name,
-            camera=topic,
-            file=unit.files[0],
-            length=len(stamps),
-            height=film.size.height,
-            width=film.size.width,
-            channels=film.size.channels,
+            file=bag_file,
+            cameras=cameras,
             domain=domain(self.folder, unit.name),
             action_names=tracks.actions.names if tracks.actions else (),
             action_units=tracks.actions.units if tracks.actions else (),
             state_names=tracks.states.names if tracks.states else (),
-            fps=float(_NS / np.median(np.diff(stamps))),
             part=part(unit.name),
-            start=start if start > EARLIEST else math.nan,
-            place={"stamps": _packed(stamps), "logged": _packed(logged)},
+            start=float(start) if start > EARLIEST else math.nan,
+            all_cameras=tuple(films) if damaged else (),
         )
+        yield from (Flaw.of(error, bag_file, unit.name) for error in damaged)
+
+    def frames(self, recording: Recording, camera: Camera, steps: range) -> Frames:
+        """Decode some pictures, of which no others of the bag are read, or few."""
+        own = slice(steps.start, steps.stop)
+        logged, stamps = (_unpacked(camera.place[key])[own] for key in ("logged", "stamps"))
+        wanted = {stamp: step for step, stamp in zip(steps, stamps.tolist(), strict=True)}
+        expected = Size(camera.height, camera.width, camera.channels)
+        found: dict[int, np.ndarray] = {}
+        with opened(self._paths(recording.name)) as bag:
+            start, stop = int(logged.min()), int(logged.max()) + 1
+            for message in bag.messages([camera.name], start, stop):
+                if (step := wanted.get(message.stamp)) is not None:
+                    with located(frame=step):
+                        found[step] = pixels(message.content, expected)
+        if missing := [step for step in steps if step not in found]:
+            raise InputError("is not there", frame=missing[0])
+        return Frames(np.stack([found[step] for step in steps]))
+
+    def signals(self, recording: Recording, camera: Camera) -> Signals:
+        """Commands and states in force at each frame."""
+        tracks = _tracks(self._paths(recording.name), self._stamps(recording.name))
+        return _aligned(tracks, _unpacked(camera.place["stamps"]))
 
     @cached_property
     def _bags(self) -> dict[str, tuple[str, ...]]:
@@ -230,10 +208,27 @@ class RosBag(Reader):
         return tuple(self.folder.files[file] for file in self._bags[bag])
 
 
-def _films(bag: Bag) -> dict[str, _Film | InputError]:
+def _camera(topic: str, film: _Pictures | InputError, tracks: _Tracks) -> Camera:
+    """What is known of a topic of pictures, from the first command and state on."""
+    if isinstance(film, InputError):
+        raise film
+    film.check_count()
+    stamps, logged = np.array(film.stamps), np.array(film.logged)
+    first = max((np.searchsorted(stamps, track.stamps[0]) for track in tracks if track), default=0)
+    if len(stamps) - first < 2:
+        raise InputError(
+            "expected at least 2 frames after the first command and state, "
+            f"got {len(stamps) - first} of {len(stamps)}"
+        )
+    stamps, logged = stamps[first:], logged[first:]
+    place = {"stamps": _packed(stamps), "logged": _packed(logged)}
+    return Camera(topic, len(stamps), *film.size, float(_NS / np.median(np.diff(stamps))), place)
+
+
+def _films(bag: Bag) -> dict[str, _Pictures | InputError]:
     """Of each topic of pictures, what is known or wrong."""
-    films: dict[str, _Film | InputError] = {
-        name: _Film(topic)
+    films: dict[str, _Pictures | InputError] = {
+        name: _Pictures(topic)
         for name, topic in bag.topics.items()
         if topic.kind in (RAW, COMPRESSED)
         and not any(is_depth(each.content) for each in islice(bag.messages([name]), 1))
@@ -242,7 +237,7 @@ def _films(bag: Bag) -> dict[str, _Film | InputError]:
         raise InputError(f"expected a topic of pictures, available: {_listed(bag.topics)}")
     for message in bag.messages(list(films)):
         film = films[message.topic]
-        if isinstance(film, _Film):
+        if isinstance(film, _Pictures):
             try:
                 film.add(message)
             except InputError as error:
@@ -309,21 +304,6 @@ def _aligned(tracks: _Tracks, stamps: np.ndarray) -> Signals:
     if tracks.states:
         states = tracks.states.at(stamps)
     return Signals(actions, states)
-
-
-def _decoded(message: Message, expected: Size, step: int) -> np.ndarray:
-    try:
-        return pixels(message.content, expected)
-    except InputError as error:
-        raise InputError(f"frame {step}: {error}") from error
-
-
-@contextmanager
-def _naming(view: View) -> Iterator[None]:
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{view.name}: {view.camera}: {error}") from error
 
 
 def _listed(topics: Mapping[str, Topic]) -> str:
