@@ -13,8 +13,8 @@ from PIL import Image
 from reading import frames_of, opened
 
 from worldmodel.cli import main
-from worldmodel.commands.data.convert import WRITERS, Target
 from worldmodel.data.files.folder import CONVERSION_MARK
+from worldmodel.data.formats import written_format
 from worldmodel.data.writer import Footage, Writer
 
 Captured = pytest.CaptureFixture[str]
@@ -176,11 +176,12 @@ def test_a_damaged_recording_is_left_out_and_named(
 
 @pytest.mark.parametrize("to", ["robonet", "lerobot", "minari"])
 def test_a_stopped_conversion_goes_on(
-    logs: Path, tmp_path: Path, to: Target, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+    logs: Path, tmp_path: Path, to: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
     out, whole = tmp_path / "out", tmp_path / "whole"
     given = ["data", "convert", str(logs), str(out), f"--to={to}"]
-    writer = WRITERS[to]
+    writer = written_format(to).writer
+    assert writer is not None
     add, added = writer.add, []
 
     def interrupted(self: Writer, footage: Footage) -> None:

@@ -12,9 +12,8 @@ from formats.case import FormatCase, Truth
 from formats.cases import CASES
 
 from worldmodel.data.files.folder import Folder
-from worldmodel.data.formats import FORMATS
+from worldmodel.data.formats import FORMATS, format_of
 from worldmodel.data.index import scanned
-from worldmodel.data.opening import find_reader
 from worldmodel.data.reader import Reader
 from worldmodel.data.recording import View
 from worldmodel.data.source import LogSource, views_of
@@ -49,14 +48,15 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_format_has_a_case() -> None:
-    assert {case.reader for case in CASES} == set(FORMATS.values())
+    assert {case.reader for case in CASES} == {format.reader for format in FORMATS.values()}
+    assert all(FORMATS[name].name == name for name in FORMATS)
 
 
 @BY_NAME
 def test_a_data_set_is_recognised_by_its_reader_alone(case: FormatCase, folder: Path) -> None:
     case.write(folder)
     listed = Folder(folder)
-    assert type(find_reader(listed)) is case.reader
+    assert format_of(listed).reader is case.reader
     assert case.reader.recognises(listed)
 
 

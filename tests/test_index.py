@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from worldmodel.data.files.folder import Folder
+from worldmodel.data.format import Format
 from worldmodel.data.index import Scanned, scanned
 from worldmodel.data.reader import Reader, Unit
 from worldmodel.data.recording import Camera, Flaw, Frames, Recording, Signals, no_signals
@@ -21,7 +22,6 @@ from worldmodel.errors import InputError, UnavailableError
 class Texts(Reader):
     """A file of two words is a recording per word; one that is empty is damaged."""
 
-    title = "texts"
     scans: tuple[str, ...] = ()
     interrupt_at = ""
     unreachable = False
@@ -171,9 +171,9 @@ def test_a_missing_library_is_told_before_the_scan(texts: Path) -> None:
     class Needy(Texts):
         libraries = ("no_such_library",)
 
-    reader = Needy(Folder(texts))
+    needy = Format("texts", "texts", Needy, extra="worldmodel[logs]")
     with pytest.raises(InputError, match=r"no_such_library.*pip install 'worldmodel\[logs\]'"):
-        scanned(reader)
+        needy.open(Folder(texts))
 
 
 def test_text_that_cannot_be_written_does_no_harm(texts: Path) -> None:

@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from worldmodel.data.files.folder import cache_folder
-from worldmodel.data.optional import library
 from worldmodel.data.progress import tracked
 from worldmodel.data.reader import Reader, Unit
 from worldmodel.data.recording import Camera, Flaw, Recording
@@ -63,11 +62,8 @@ def scanned(reader: Reader) -> Scanned:
     The scan can be interrupted, and goes on where it was.
 
     Raises:
-        InputError: The folder holds nothing of the format, or the format needs a library that is
-            not installed.
+        InputError: The folder holds nothing of the format.
     """
-    for module in reader.libraries:
-        library(module)
     units = list(reader.units())
     index = _Index(reader, {unit.name for unit in units})
     try:

@@ -6,14 +6,14 @@ import logging
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from itertools import permutations
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from worldmodel.data.files.folder import Folder
 from worldmodel.data.flaws import summary
-from worldmodel.data.formats import FORMATS
+from worldmodel.data.format import Format
+from worldmodel.data.formats import FORMATS, format_of
 from worldmodel.data.index import scanned
 from worldmodel.data.reader import Reader
 from worldmodel.data.recording import Flaw, Recording
@@ -29,36 +29,16 @@ class Opened(NamedTuple):
     """A data set whose files were looked through.
 
     Attributes:
-        reader: Its format.
+        format: What it is.
+        reader: Reads it.
         recordings: With the chosen cameras.
         flaws: What cannot be used.
     """
 
+    format: Format
     reader: Reader
     recordings: tuple[Recording, ...]
     flaws: tuple[Flaw, ...]
-
-
-def find_reader(folder: Folder, format: str | None = None) -> Reader:
-    """The reader of a folder.
-
-    Args:
-        folder: What to read.
-        format: Name in `FORMATS`; found out if left out.
-
-    Raises:
-        InputError: The name is unknown, or the folder looks like no known format.
-    """
-    if format is not None:
-        return _named(format)(folder)
-    for kind in FORMATS.values():
-        if kind.recognises(folder):
-            return kind(folder)
-    examples = ", ".join(list(folder.files)[:5])
-    raise InputError(
-        f"{folder}: {len(folder.files)} files ({examples}) look like no known format of "
-        f"recordings; name one to learn what is wrong: {', '.join(FORMATS)}"
-    )
 
 
 def look_through(location: str, format: str | None = None, camera: CameraChoice = "all") -> Opened:
@@ -73,15 +53,16 @@ def look_through(location: str, format: str | None = None, camera: CameraChoice 
     Raises:
         InputError: There is nothing to read.
     """
-    if format is not None:
-        _named(format)  # before the folder is listed
-    reader = find_reader(Folder(location), format)
+    named = None if format is None else FORMATS[format]  # before the folder is listed
+    folder = Folder(location)
+    chosen = named or format_of(folder)
+    reader = chosen.open(folder)
     recordings, flaws = scanned(reader)
     if not recordings and not flaws:
-        raise InputError(f"{location}: {reader.title} without a recording")
+        raise InputError(f"{location}: {chosen.title} without a recording")
     damaged = {(flaw.recording, flaw.camera) for flaw in flaws}
-    chosen, lacking = _with_cameras(recordings, camera, damaged)
-    return Opened(reader, tuple(chosen), (*flaws, *lacking))
+    seen, lacking = _with_cameras(recordings, camera, damaged)
+    return Opened(chosen, reader, tuple(seen), (*flaws, *lacking))
 
 
 def open_source(
@@ -121,14 +102,6 @@ def open_source(
         name: LogSource(found.reader, found.recordings, names) for name, found in opened.items()
     }
     return next(iter(sources.values())) if len(sources) == 1 else MixedSource(sources)
-
-
-def _named(format: str) -> type[Reader]:
-    if format not in FORMATS:
-        close = get_close_matches(format, FORMATS, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise InputError(f"format {format!r} is unknown; {hint}available: {', '.join(FORMATS)}")
-    return FORMATS[format]
 
 
 def _with_cameras(

@@ -71,7 +71,6 @@ class Reader(ABC):
     a single frame is; who asked for the recording adds its file and name.
 
     Attributes:
-        title: What the format is called in a sentence.
         version: To be raised with every change of what the format finds in the same files, or of
             what their pictures become.
         timed: Whether parts should go by time rather than by name: the recordings are stretches of
@@ -80,7 +79,6 @@ class Reader(ABC):
         scale: What the bytes of a picture measure; None if they are just brightness.
     """
 
-    title: ClassVar[str]
     version: ClassVar[int] = 1
     timed: ClassVar[bool] = False
     libraries: ClassVar[tuple[str, ...]] = ()

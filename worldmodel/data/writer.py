@@ -43,10 +43,12 @@ class Writer(ABC):
         folder: Where to; made if missing.
 
     Attributes:
-        title: What the format is called in a sentence.
+        keeps_domains: Whether each recording keeps its own domain.
+        makes_videos: Whether pictures become videos, which play at some rate.
     """
 
-    title: ClassVar[str]
+    keeps_domains: ClassVar[bool] = True
+    makes_videos: ClassVar[bool] = True
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

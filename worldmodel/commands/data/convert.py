@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, final
+from typing import final
 
 import numpy as np
 
@@ -16,24 +16,15 @@ from worldmodel.data.clips.blocks import colored, pieces
 from worldmodel.data.files.folder import CONVERSION_MARK, Folder
 from worldmodel.data.files.video import FRAME_RATE
 from worldmodel.data.flaws import summary
-from worldmodel.data.formats.robots.lerobot.writer import LeRobotWriter
-from worldmodel.data.formats.robots.minari.writer import MinariWriter
-from worldmodel.data.formats.robots.robonet.writer import RoboNetWriter
+from worldmodel.data.format import Format
+from worldmodel.data.formats import written_format
 from worldmodel.data.opening import look_through, of_most_actions
 from worldmodel.data.progress import tracked
 from worldmodel.data.reader import Reader
 from worldmodel.data.recording import Camera, Flaw, Recording, Signals
 from worldmodel.data.source import LogSource, Source, recordings_of
 from worldmodel.data.writer import Footage, Writer
-from worldmodel.errors import InputError, check_one_of
-
-Target = Literal["robonet", "lerobot", "minari"]
-
-WRITERS: dict[Target, type[Writer]] = {
-    "robonet": RoboNetWriter,
-    "lerobot": LeRobotWriter,
-    "minari": MinariWriter,
-}
+from worldmodel.errors import InputError
 
 _log = logging.getLogger(__name__)
 
@@ -45,20 +36,17 @@ class ConvertConfig:
 
     Attributes:
         path: Folder, file or URL of recordings.
-        out: Folder to write to: new, or that of the same conversion, which then goes on.
-        to: Format to write.
+        output: Folder to write to: new, or that of the same conversion, which then goes on.
+        to: Format to write, such as robonet, lerobot or minari.
         format: Name of the recordings' format; found out if left out.
         strict: Refuse recordings that are damaged or missing instead of going on without them.
     """
 
     path: str
-    out: str
-    to: Target
+    output: str
+    to: str
     format: str | None = None
     strict: bool = False
-
-    def __post_init__(self) -> None:
-        check_one_of(self, "to", Target)
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -68,54 +56,55 @@ def run(arguments: Sequence[str]) -> None:
         InputError: There is nothing to read, the folder is taken, or something is damaged and
             `strict` was asked for.
     """
-    config = parse(ConvertConfig, "data convert", with_leading(arguments, "path", "out"))
-    out = Path(config.out)
-    check_output(out)
+    config = parse(ConvertConfig, "data convert", with_leading(arguments, "path", "output"))
+    output, target = Path(config.output), written_format(config.to)
+    assert target.writer is not None
+    check_output(output)
     found = of_most_actions(look_through(config.path, config.format))
     if found.flaws and (config.strict or not found.recordings):
         raise InputError(f"{config.path}: cannot be used\n{summary(found.flaws)}")
-    _claim(out, config)
+    _claim(output, config, target)
     source = LogSource(found.reader, found.recordings)
-    damaged = list(_written(source, WRITERS[config.to](out), config.strict))
+    damaged = list(_written(source, target.writer(output), config.strict))
     recordings = len(source.recordings) - len(damaged)
     if not recordings:
         raise InputError(f"{config.path}: nothing could be written\n{summary(damaged)}")
-    (out / CONVERSION_MARK).unlink()
-    for line in _lost(source, found.reader, config.to):
+    (output / CONVERSION_MARK).unlink()
+    for line in _lost(source, found.reader, target.writer):
         print(f"note: {line}")
-    print(f"{out}: {recordings} recordings written as {WRITERS[config.to].title}")
+    print(f"{output}: {recordings} recordings written as {target.title}")
     if left := [*found.flaws, *damaged]:
         print(f"{len(left)} recordings or files left out\n{summary(left)}")
 
 
-def _lost(source: Source, reader: Reader, to: Target) -> Iterator[str]:
+def _lost(source: Source, reader: Reader, writer: type[Writer]) -> Iterator[str]:
     """What the other format cannot hold."""
     if reader.scale is not None:
-        yield f"pixels are plain brightness now, no more {reader.scale.quantity}; none is missing"
+        yield f"pixels are brightness from now on, not {reader.scale.quantity}, and none is missing"
     if any(recording.part for recording in source.recordings):
         yield "the published parts are not kept"
-    if not all(view.camera.fps for view in source.views) and to != "minari":
-        yield f"frames per second are unknown; videos play at {FRAME_RATE}"
-    if to == "lerobot" and len(source.domains) > 1:
+    if writer.makes_videos and not all(view.camera.fps for view in source.views):
+        yield f"frames per second are unknown; videos are made to play at {FRAME_RATE}"
+    if not writer.keeps_domains and len(source.domains) > 1:
         yield f"domains are not kept apart: {', '.join(source.domains)}"
 
 
-def _claim(out: Path, config: ConvertConfig) -> None:
+def _claim(output: Path, config: ConvertConfig, target: Format) -> None:
     """Mark the folder, unless it holds something else.
 
     Raises:
         InputError: It does.
     """
-    mark = out / CONVERSION_MARK
+    mark = output / CONVERSION_MARK
     source = Folder(config.path).where
-    described = json.dumps({"path": source, "to": config.to, "format": config.format})
-    if out.absolute().is_relative_to(source):
-        raise InputError(f"out: {out} lies in {source}, which is read")
+    described = json.dumps({"path": source, "to": target.name, "format": config.format})
+    if output.absolute().is_relative_to(source):
+        raise InputError(f"output: {output} lies in {source}, which is read")
     if mark.is_file() and mark.read_text() == described:
         return
-    if out.exists() and any(out.iterdir()):
-        raise InputError(f"out: {out} holds something else; choose another folder")
-    out.mkdir(parents=True, exist_ok=True)
+    if output.exists() and any(output.iterdir()):
+        raise InputError(f"output: {output} holds something else; choose another folder")
+    output.mkdir(parents=True, exist_ok=True)
     mark.write_text(described)
 
 

@@ -82,7 +82,7 @@ def _facts(found: Opened) -> Table:
     lengths = sorted(recording.cameras[0].length for recording in recordings)
     rates = (f"{c.fps:.6g}" if c.fps else "unknown" for r in recordings for c in r.cameras)
     rows = {
-        "format": reader.title,
+        "format": found.format.title,
         "recordings": str(len(recordings)),
         "cameras": "; ".join(_cameras(recordings)),
         "frames": str(sum(lengths)),

@@ -63,7 +63,7 @@ def run(arguments: Sequence[str]) -> None:
             notes += [f"{name}, {camera.name or 'its only camera'}: {note}"] if note else []
     frames = sum(view.camera.length for view in views)
     print(
-        f"{config.path}: {found.reader.title}, {len(found.recordings)} recordings, "
+        f"{config.path}: {found.format.title}, {len(found.recordings)} recordings, "
         f"{len(views)} views, {frames} frames"
     )
     for line in notes:

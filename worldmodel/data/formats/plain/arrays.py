@@ -21,6 +21,7 @@ from worldmodel.data.files.folder import Folder
 from worldmodel.data.files.npy import mapped_npy
 from worldmodel.data.files.npz_heads import Head, npz_heads
 from worldmodel.data.files.npz_rows import NpzArray, npz_array
+from worldmodel.data.format import Format
 from worldmodel.data.formats.names import domain, part
 from worldmodel.data.formats.plain.npz_signals import ACTIONS, STATES, npz_signals
 from worldmodel.data.formats.signals import numbered
@@ -47,8 +48,6 @@ class _Layout(NamedTuple):
 @final
 class Arrays(Reader):
     """Recordings in npz and npy files, in folders by domain or part."""
-
-    title = "folder of arrays"
 
     @classmethod
     def recognises(cls, folder: Folder) -> bool:
@@ -204,3 +203,6 @@ def _pixels(stored: np.ndarray, layout: _Layout) -> np.ndarray:
         )
     scaled = np.rint(stored.astype(np.float64) * 255) if highest == 1 else stored
     return np.ascontiguousarray(scaled, np.uint8)
+
+
+FORMAT = Format("arrays", "folder of arrays", Arrays)

@@ -26,6 +26,7 @@ from worldmodel.data.files.folder import Folder
 from worldmodel.data.files.pictures import decode_picture, picture_size
 from worldmodel.data.files.video import SUFFIXES as VIDEOS
 from worldmodel.data.files.video import video_file
+from worldmodel.data.format import Format
 from worldmodel.data.formats.names import PARTS, domain, part
 from worldmodel.data.formats.plain.action_files import SUFFIXES, Beside, nothing_beside, read_beside
 from worldmodel.data.reader import Reader, Unit, undamaged
@@ -52,8 +53,6 @@ class _Found(NamedTuple):
 @final
 class VideoFolder(Reader):
     """Videos and pictures, in folders by domain or part."""
-
-    title = "folder of videos"
 
     @classmethod
     def recognises(cls, folder: Folder) -> bool:
@@ -232,3 +231,6 @@ def _check_numbers(files: Iterable[str]) -> None:
         raise InputError("expected pictures of different numbers in one folder")
     if steps.size and steps.max() > 1.5 * np.median(steps):
         raise InputError("pictures are missing: there is a gap in their numbers")
+
+
+FORMAT = Format("videos", "folder of videos", VideoFolder)

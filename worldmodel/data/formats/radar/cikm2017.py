@@ -16,6 +16,7 @@ from typing import IO, NamedTuple, final
 import numpy as np
 
 from worldmodel.data.files.folder import Folder
+from worldmodel.data.format import Format
 from worldmodel.data.reader import Reader, Unit, one_per_file
 from worldmodel.data.recording import Camera, Flaw, Frames, Part, Recording, Signals, no_signals
 from worldmodel.data.scale import LinearScale
@@ -75,8 +76,6 @@ class CIKM2017(Reader):
         folder: Where the files are.
         scale: What a byte is taken for; `FROM_0` is the other usual choice.
     """
-
-    title = "CIKM AnalytiCup 2017"
 
     def __init__(self, folder: Folder, scale: LinearScale = FROM_MINUS_10) -> None:
         super().__init__(folder)
@@ -206,3 +205,6 @@ def _picture(words: list[bytes]) -> np.ndarray:
     if values.min() < -1 or values.max() > 255:
         raise InputError(f"expected -1 to 255, got {values.min()} to {values.max()}")
     return values
+
+
+FORMAT = Format("cikm2017", "CIKM AnalytiCup 2017", CIKM2017)

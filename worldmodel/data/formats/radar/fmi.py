@@ -15,6 +15,7 @@ from typing import final
 
 import numpy as np
 
+from worldmodel.data.format import Format
 from worldmodel.data.formats.events import parsed
 from worldmodel.data.formats.radar.packing import Packing
 from worldmodel.data.formats.radar.radar_files import Head, RadarFiles
@@ -29,7 +30,6 @@ _DAMAGE = (OSError, EOFError, zlib.error)
 class FMI(RadarFiles):
     """PGM files of one product in a folder."""
 
-    title = "FMI radar PGM"
     suffixes = (".pgm", ".pgm.gz")
 
     @classmethod
@@ -99,3 +99,6 @@ def _check_size(path: Path, size: int) -> None:
         raise InputError(f"cannot be read ({error})") from error
     if held != size:
         raise InputError("does not hold as many bytes as its size needs")
+
+
+FORMAT = Format("fmi", "FMI radar PGM", FMI)

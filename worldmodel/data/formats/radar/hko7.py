@@ -17,6 +17,7 @@ import numpy as np
 
 from worldmodel.data.files.folder import Folder
 from worldmodel.data.files.pictures import decode_picture, picture_size
+from worldmodel.data.format import Format
 from worldmodel.data.formats.events import Stretch, iso, season, stretches, time_in
 from worldmodel.data.formats.picture_files import Picture, PictureFiles
 from worldmodel.data.reader import Unit
@@ -49,7 +50,6 @@ class HKO7(PictureFiles):
     Masks are read if there are any; then every picture of a recording must have one.
     """
 
-    title = "HKO-7"
     timed = True
     scale = LinearScale("reflectivity", "dBZ", gain=70 / 255, offset=-10.0)
 
@@ -147,3 +147,6 @@ def _missing(data: bytes, size: tuple[int, int]) -> np.ndarray:
     if len(counted) != count or counted.max() > 1:
         raise InputError(f"expected a mask of {count} bytes, each 0 or 1, got {len(counted)}")
     return counted.reshape(size) == 0
+
+
+FORMAT = Format("hko7", "HKO-7", HKO7)

@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 
 from worldmodel.data.files.hdf5 import find_group, opened, read_all
+from worldmodel.data.format import Format
 from worldmodel.data.formats.events import parsed
 from worldmodel.data.formats.radar.attributes import numbers, text
 from worldmodel.data.formats.radar.packing import Packing
@@ -31,7 +32,6 @@ _FORMULA = re.compile(rf"GEO={_NUMBER}\*PV\+?{_NUMBER}")
 class KNMI(RadarFiles):
     """HDF5 files of accumulated rain, or of reflectivity, in a folder."""
 
-    title = "KNMI radar HDF5"
     suffixes = (".h5", ".hdf5", ".hdf")
 
     @classmethod
@@ -90,3 +90,6 @@ def _float(text: str) -> float:
         return float(text)
     except ValueError as error:
         raise InputError(f"expected a number in calibration_formulas, got {text!r}") from error
+
+
+FORMAT = Format("knmi", "KNMI radar HDF5", KNMI)

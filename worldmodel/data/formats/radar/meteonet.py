@@ -22,6 +22,7 @@ import numpy as np
 
 from worldmodel.data.files.folder import Folder
 from worldmodel.data.files.npz_rows import NpzArray, npz_array
+from worldmodel.data.format import Format
 from worldmodel.data.formats.events import events, interval, iso, season
 from worldmodel.data.formats.radar.rain import REFLECTIVITY, rain_pixels
 from worldmodel.data.reader import Reader, Unit, one_per_file
@@ -41,7 +42,6 @@ _PIXELS = rain_pixels(MM_PER_HOUR * np.arange(2**15))
 class MeteoNet(Reader):
     """A recording is a stretch of a file without a gap; rain is turned into bytes of dBZ."""
 
-    title = "MeteoNet"
     timed = True
     scale = REFLECTIVITY
 
@@ -141,3 +141,6 @@ def _datetime(state: bytes) -> datetime:
     return datetime(
         int.from_bytes(state[:2], "big"), *state[2:7], microsecond=int.from_bytes(state[7:], "big")
     )
+
+
+FORMAT = Format("meteonet", "MeteoNet", MeteoNet)

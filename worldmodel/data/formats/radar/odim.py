@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 
 from worldmodel.data.files.hdf5 import find_group, opened, read_all
+from worldmodel.data.format import Format
 from worldmodel.data.formats.events import parsed
 from worldmodel.data.formats.radar.attributes import number, numbers, text
 from worldmodel.data.formats.radar.packing import Packing
@@ -49,7 +50,6 @@ class _Found(NamedTuple):
 class ODIM(RadarFiles):
     """ODIM_H5 files in a folder; of several quantities in a file, the first that is known."""
 
-    title = "ODIM_H5 radar"
     suffixes = (".h5", ".hdf", ".hdf5")
 
     @classmethod
@@ -134,3 +134,6 @@ def _hours(nearest: dict[str, h5py.Group]) -> float:
         for keys in (("startdate", "starttime"), ("enddate", "endtime"))
     )
     return (end - start) / 3600
+
+
+FORMAT = Format("odim", "ODIM_H5 radar", ODIM)

@@ -22,6 +22,7 @@ import numpy as np
 
 from worldmodel.data.files.folder import Folder, Stamp
 from worldmodel.data.files.hdf5 import check_stored, find_dataset, opened, read_all
+from worldmodel.data.format import Format
 from worldmodel.data.reader import Reader, Unit
 from worldmodel.data.recording import Camera, Flaw, Frames, Part, Recording, Signals, no_signals
 from worldmodel.data.scale import Scale, as_bytes
@@ -82,7 +83,6 @@ class SEVIR(Reader):
     unknown.
     """
 
-    title = "SEVIR"
     timed = True
     scale = VILScale()
 
@@ -234,3 +234,6 @@ def _times(name: str, entry: _Entry) -> tuple[float, Part]:
     return middle + 60 * first, (
         "test" if late else "validation" if middle > FIRST_VALIDATION else "train"
     )
+
+
+FORMAT = Format("sevir", "SEVIR", SEVIR)

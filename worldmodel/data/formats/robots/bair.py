@@ -23,6 +23,7 @@ from worldmodel.data.files.tfrecord import (
     read_example,
     scan_records,
 )
+from worldmodel.data.format import Format
 from worldmodel.data.reader import Reader, Unit, one_per_file
 from worldmodel.data.recording import Camera, Flaw, Frames, Part, Recording, Signals
 from worldmodel.errors import InputError
@@ -54,7 +55,6 @@ _NUMBERS = re.compile(r"traj_(\d+)_to_(\d+)\.tfrecords")
 class BAIR(Reader):
     """Files in a folder or below it; a recording is called by its file and its number in it."""
 
-    title = "BAIR pushing"
     libraries = ("tfrecord", "crc32c")
 
     @classmethod
@@ -139,3 +139,6 @@ def _picture(example: Example, camera: str, step: int) -> np.ndarray:
     if len(stored) != 1 or len(stored[0]) != size:
         raise InputError(f"expected '{key}' to be a picture of {size} bytes")
     return np.frombuffer(stored[0], np.uint8).reshape(HEIGHT, WIDTH, CHANNELS)
+
+
+FORMAT = Format("bair", "BAIR pushing", BAIR, extra="worldmodel[logs]")

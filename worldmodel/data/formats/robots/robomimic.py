@@ -19,6 +19,7 @@ import numpy as np
 
 from worldmodel.data.files.folder import Folder
 from worldmodel.data.files.hdf5 import LOOKED_INTO, opened, text_attribute
+from worldmodel.data.format import Format
 from worldmodel.data.formats.robots.hdf5_episodes import (
     Layout,
     array_in,
@@ -74,8 +75,6 @@ class Robomimic(Reader):
     The cameras are the observations that are pictures: uint8 (T, H, W, C). The last action leads
     nowhere that was observed, and is dropped.
     """
-
-    title = "robomimic HDF5"
 
     @classmethod
     def recognises(cls, folder: Folder) -> bool:
@@ -274,3 +273,6 @@ def _json(item: h5py.Group, key: str) -> dict[str, Any]:
 def _object(described: Mapping[str, Any], key: str) -> dict[str, Any]:
     value = described.get(key)
     return value if isinstance(value, dict) else {}
+
+
+FORMAT = Format("robomimic", "robomimic HDF5", Robomimic)

@@ -14,6 +14,7 @@ from typing import final
 
 from worldmodel.data.files.folder import Folder
 from worldmodel.data.files.pictures import decode_picture
+from worldmodel.data.format import Format
 from worldmodel.data.formats.events import Stretch
 from worldmodel.data.formats.picture_files import NumberedPictures, Picture
 from worldmodel.data.recording import Camera, Part, Recording
@@ -36,7 +37,6 @@ class Human36M(NumberedPictures):
     `S1_Discussion_1/000001`; its cameras share that name.
     """
 
-    title = "Human3.6M pictures"
     example = "S1_Discussion_1.54138969_000001.jpg"
     pattern = re.compile(
         r"(?P<series>(?:.*/)?(?P<subject>S\d+)_(?P<action>[^./]+?)(?:[ _]\d+)?)"
@@ -79,3 +79,6 @@ class Human36M(NumberedPictures):
 def _middle(side: int) -> slice:
     """Without the first quarter, rounded down, and the last, rounded up."""
     return slice(side // 4, side - -(-side // 4))
+
+
+FORMAT = Format("human36m", "Human3.6M pictures", Human36M)

@@ -17,6 +17,7 @@ from PIL import Image
 
 from worldmodel.data.files.folder import Folder
 from worldmodel.data.files.video import Video, video_file
+from worldmodel.data.format import Format
 from worldmodel.data.formats.video.kth_names import VIDEO, part_of
 from worldmodel.data.reader import Reader, Unit
 from worldmodel.data.recording import Camera, Flaw, Frames, Recording, Signals, no_signals
@@ -36,8 +37,6 @@ class KTH(Reader):
     Each range in `00sequences.txt` is a recording, `FILE/1`, `FILE/2` and so on; without that
     file, each video is one. Pictures are the luma of what is decoded, of the recorded size.
     """
-
-    title = "KTH action videos"
 
     @classmethod
     def recognises(cls, folder: Folder) -> bool:
@@ -130,3 +129,6 @@ def _numbers(found: re.Match[str] | None) -> tuple[int, int]:
 
 def _luma(frame: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(frame).convert("L"))[..., None]
+
+
+FORMAT = Format("kth", "KTH action videos", KTH)

@@ -13,6 +13,7 @@ from typing import final
 
 from worldmodel.data.files.folder import Folder
 from worldmodel.data.files.pictures import decode_picture
+from worldmodel.data.format import Format
 from worldmodel.data.formats.events import Stretch
 from worldmodel.data.formats.picture_files import NumberedPictures, Picture
 from worldmodel.data.formats.video.kth_names import FRAME_RATE, VIDEO, part_of
@@ -27,7 +28,6 @@ class KTHFrames(NumberedPictures):
     Pictures are gray, of the recorded size.
     """
 
-    title = "KTH action pictures"
     example = "boxing/person01_boxing_d1_uncomp/image_0001.jpg"
     pattern = re.compile(
         rf"(?P<series>(?:.*/)?{VIDEO}[^/]*)/image[_-](?P<number>\d+)(?:_\d+x\d+)?\.(?:jpe?g|png)",
@@ -53,3 +53,6 @@ class KTHFrames(NumberedPictures):
     def picture(self, camera: Camera, file: str) -> Picture:
         """Decode one picture."""
         return Picture(decode_picture(self.content(file), (camera.height, camera.width), 1))
+
+
+FORMAT = Format("kth-frames", "KTH action pictures", KTHFrames)

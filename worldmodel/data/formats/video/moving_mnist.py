@@ -18,6 +18,7 @@ import numpy as np
 from worldmodel.data.files.folder import Folder
 from worldmodel.data.files.npy import mapped_npy
 from worldmodel.data.files.npz_rows import NpzArray, npz_array
+from worldmodel.data.format import Format
 from worldmodel.data.reader import Reader, Unit, one_per_file
 from worldmodel.data.recording import Camera, Flaw, Frames, Part, Recording, Signals, no_signals
 from worldmodel.errors import InputError, located
@@ -30,8 +31,6 @@ _FILE = re.compile(r"mnist_test_seq.*\.npy|moving-mnist-(train|valid|test)\.npz"
 @final
 class MovingMNISTFile(Reader):
     """A recording per clip; pixels of floating point, from 0 to 1, become the nearest bytes."""
-
-    title = "Moving MNIST file"
 
     @classmethod
     def recognises(cls, folder: Folder) -> bool:
@@ -138,3 +137,6 @@ def _bytes(stored: np.ndarray) -> np.ndarray:
     if not (stored.min() >= 0 and stored.max() <= 1):
         raise InputError(f"expected pixels from 0 to 1, got {stored.min():g} to {stored.max():g}")
     return np.rint(255 * stored).astype(np.uint8)
+
+
+FORMAT = Format("moving-mnist", "Moving MNIST file", MovingMNISTFile)

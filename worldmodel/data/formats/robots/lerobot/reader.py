@@ -261,7 +261,7 @@ def _listing(kind: type[LeRobot], folder: Folder) -> _Listing:
         else:
             episodes[finding.index] = finding
     if not episodes and not flaws:
-        raise InputError(f"{folder}: expected episodes of {kind.title}, none is listed")
+        raise InputError(f"{folder}: expected episodes, none is listed")
     if len(episodes) < info.episodes:
         reason = f"only {len(episodes)} of {info.episodes} episodes are listed"
         flaws.append(Flaw(INFO, "", reason))

@@ -25,7 +25,6 @@ EPISODES = "meta/episodes.jsonl"
 class LeRobotV2(LeRobot):
     """A LeRobotDataset of version 2."""
 
-    title = "LeRobotDataset v2"
     codebase = "v2."
 
     @classmethod

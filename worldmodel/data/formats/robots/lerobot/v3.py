@@ -26,7 +26,6 @@ EPISODES = "meta/episodes/"
 class LeRobotV3(LeRobot):
     """A LeRobotDataset of version 3."""
 
-    title = "LeRobotDataset v3"
     codebase = "v3."
 
     @classmethod

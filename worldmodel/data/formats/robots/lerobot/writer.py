@@ -55,7 +55,7 @@ class LeRobotWriter(Writer):
     or the list of all. The video keeps all of its chroma (4:4:4).
     """
 
-    title = "LeRobotDataset v3.0"
+    keeps_domains = False
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -86,9 +86,8 @@ class LeRobotWriter(Writer):
             )
         if len(self._domains) > 1:
             _log.warning(
-                "%s: %s holds one robot_type for all of %s",
+                "%s: LeRobotDataset holds one robot_type for all of %s",
                 self.folder,
-                self.title,
                 ", ".join(self._domains),
             )
         keys = [*_numeric(self._layout["features"]), *_cameras(self._layout["features"])]

@@ -56,7 +56,6 @@ class Minari(Reader):
     them.
     """
 
-    title = "Minari"
     libraries = ("minari",)
 
     @classmethod

@@ -48,7 +48,7 @@ class MinariWriter(Writer):
     written anew.
     """
 
-    title = "Minari"
+    makes_videos = False
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

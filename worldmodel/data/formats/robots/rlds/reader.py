@@ -72,7 +72,6 @@ class RLDS(Reader):
     where there are several. A split is a part where a data set has several splits.
     """
 
-    title = "RLDS"
     libraries = ("tfrecord", "crc32c")
 
     @classmethod

@@ -56,8 +56,6 @@ class RoboNet(Reader):
     bound, whichever its next state is closer to.
     """
 
-    title = "RoboNet HDF5"
-
     @classmethod
     def recognises(cls, folder: Folder) -> bool:
         """Whether one of the first HDF5 files has RoboNet's groups."""

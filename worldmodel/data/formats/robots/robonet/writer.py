@@ -83,8 +83,6 @@ def write_episode(
 class RoboNetWriter(Writer):
     """Writes `NAME.hdf5` per recording; files that are there are taken to be whole."""
 
-    title = "RoboNet HDF5"
-
     def add(self, footage: Footage) -> None:
         """Write one recording; its states become their own bounds."""
         recording, signals = footage.recording, footage.signals

@@ -117,7 +117,6 @@ class _Pictures:
 class RosBag(Reader):
     """ROS 2 bags in a folder and below it, or a single file."""
 
-    title = "ROS 2 bags"
     libraries = ("rosbags",)
 
     @classmethod
