@@ -6,7 +6,10 @@ ARGS ?=
 installed := $(VENV)/.installed
 pytest := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n auto
 
-.PHONY: demo test test-all lint format clean
+.PHONY: help demo test test-all lint format clean
+
+help:  ## what can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 demo: $(installed)  ## plan with the pretrained model and write a report; options in ARGS
 	$(VENV)/bin/worldmodel demo $(ARGS)
@@ -23,11 +26,11 @@ lint: $(installed)  ## style, types and the one-way floors
 	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
 	$(VENV)/bin/lint-imports
 
-format: $(installed)
+format: $(installed)  ## mend the style
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-clean:
+clean:  ## remove the environment and what was built
 	rm -rf $(VENV) build dist *.egg-info
 
 $(installed): pyproject.toml constraints.txt tools/ensure_gl.sh

@@ -16,8 +16,8 @@ from typing import Any, final
 import numpy as np
 from rich.progress import track
 
-from worldmodel.data.formats.robonet import SUFFIX
-from worldmodel.data.formats.robonet_writer import write_episode
+from worldmodel.data.formats.robots.robonet.reader import SUFFIX
+from worldmodel.data.formats.robots.robonet.writer import write_episode
 from worldmodel.envs.expert import expert_policy
 from worldmodel.envs.goal_env import GoalEnv, Proprioceptive
 from worldmodel.envs.suite import SUITES, Policy, Size, Suite

@@ -1,4 +1,8 @@
-"""Where the real recordings and the authors' numbers are."""
+"""Where the real recordings and the authors' numbers are.
+
+Without `WORLDMODEL_DATA`, tests that need them skip where `../shared/data` is missing. With it,
+none skips: what it names must be there.
+"""
 
 import os
 from pathlib import Path
@@ -35,5 +39,6 @@ def _seeded() -> None:
 
 def _existing(folder: Path) -> Path:
     if not folder.is_dir():
-        pytest.skip(f"{folder} is missing; set WORLDMODEL_DATA to the folder of recordings")
+        missing = f"{folder} is missing; set WORLDMODEL_DATA to the folder of recordings"
+        pytest.fail(missing) if "WORLDMODEL_DATA" in os.environ else pytest.skip(missing)
     return folder

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from worldmodel.checkpoint import load
-from worldmodel.data.windows import WindowShape
+from worldmodel.data.clips.windows import WindowShape
 from worldmodel.errors import InputError
 from worldmodel.model import ModelConfig, State, WorldModel
 from worldmodel.models.architectures import ARCHITECTURES

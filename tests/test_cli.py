@@ -23,8 +23,8 @@ from worldmodel.commands.demo import DemoConfig
 from worldmodel.commands.normal_form import CONFIGS
 from worldmodel.commands.options import parse
 from worldmodel.commands.plan import PlanConfig
-from worldmodel.data.formats.robonet_writer import write_episode
-from worldmodel.data.video import encode_mp4
+from worldmodel.data.files.video import encode_mp4
+from worldmodel.data.formats.robots.robonet.writer import write_episode
 from worldmodel.envs.collect import CollectConfig
 from worldmodel.model import ModelConfig
 from worldmodel.models.architectures import ARCHITECTURES

@@ -13,8 +13,8 @@ import torch
 from worldmodel.clip import Clip
 from worldmodel.commands.options import parse, taken, with_leading
 from worldmodel.commands.trained import Trained
-from worldmodel.data.splits import load_split
-from worldmodel.data.view import Part
+from worldmodel.data.clips.splits import load_split
+from worldmodel.data.recording import Part
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.evaluation import STANDARD, Evaluation, evaluate
 from worldmodel.metrics.pixel import METRICS

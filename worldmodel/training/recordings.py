@@ -13,12 +13,8 @@ import lightning
 import numpy as np
 
 from worldmodel.clip import Clip
-from worldmodel.data.generators import Generator
-from worldmodel.data.generators.source import GeneratedSource
-from worldmodel.data.loading import ClipLoader, training_loader, validation_loader
-from worldmodel.data.opening import Camera, open_source
-from worldmodel.data.source import EpisodeSource
-from worldmodel.data.splits import (
+from worldmodel.data.clips.loading import ClipLoader, training_loader, validation_loader
+from worldmodel.data.clips.splits import (
     Split,
     split_as_published,
     split_by_domain,
@@ -26,8 +22,12 @@ from worldmodel.data.splits import (
     split_by_list,
     split_by_time,
 )
-from worldmodel.data.view import Part, View
-from worldmodel.data.windows import Windows, WindowShape
+from worldmodel.data.clips.windows import Windows, WindowShape
+from worldmodel.data.generators import Generator
+from worldmodel.data.generators.source import GeneratedSource
+from worldmodel.data.opening import CameraChoice, open_source
+from worldmodel.data.recording import Part, Recording
+from worldmodel.data.source import Source
 from worldmodel.errors import InputError, check_at_least, check_one_of
 from worldmodel.rollout import check_context
 
@@ -75,7 +75,7 @@ class DataConfig:
     path: str | list[str] | None = None
     generator: Generator | None = None
     format: str | None = None
-    camera: Camera = 0
+    camera: CameraChoice = 0
     action_width: int | None = None
     weights: list[float] | None = None
     strict: bool = False
@@ -124,8 +124,8 @@ class DataConfig:
         return ", ".join(PurePath(path).name for path in self.paths)
 
 
-def open_data(data: DataConfig) -> EpisodeSource:
-    """The episodes that a configuration names.
+def open_data(data: DataConfig) -> Source:
+    """The recordings that a configuration names.
 
     Raises:
         InputError: They are missing or damaged.
@@ -135,7 +135,7 @@ def open_data(data: DataConfig) -> EpisodeSource:
     return open_source(data.paths, data.format, data.camera, data.strict, data.action_width)
 
 
-def split_data(source: EpisodeSource, data: DataConfig) -> Split:
+def split_data(source: Source, data: DataConfig) -> Split:
     """The parts that a configuration asks for; each data set is split for itself.
 
     Raises:
@@ -143,29 +143,31 @@ def split_data(source: EpisodeSource, data: DataConfig) -> Split:
     """
     stops = np.cumsum(source.sets).tolist()
     splits = [
-        _split_set(source.views[start:stop], source.timed, data)
+        _split_set(source.recordings[start:stop], source.timed, data)
         for start, stop in pairwise([0, *stops])
     ]
     return splits[0] if len(splits) == 1 else Split.joined(splits)
 
 
-def _split_set(views: Sequence[View], timed: bool, data: DataConfig) -> Split:
-    names = [view.name for view in views]
+def _split_set(recordings: Sequence[Recording], timed: bool, data: DataConfig) -> Split:
+    names = [recording.name for recording in recordings]
     if data.test_list is not None:
         return split_by_list(names, _lines(data.test_list), data.validation)
     if data.split == "domain":
-        return split_by_domain(views, data.validation_domains, data.test_domains, data.validation)
-    published = all(view.part for view in views)
+        return split_by_domain(
+            recordings, data.validation_domains, data.test_domains, data.validation
+        )
+    published = all(recording.part for recording in recordings)
     if data.split == "published" or (data.split == "auto" and published):
-        return split_as_published(views, data.validation, data.test)
-    known = not any(math.isnan(view.start) for view in views)
+        return split_as_published(recordings, data.validation, data.test)
+    known = not any(math.isnan(recording.start) for recording in recordings)
     if data.split == "time" or (data.split == "auto" and timed and known):
-        return split_by_time(views, data.validation, data.test)
+        return split_by_time(recordings, data.validation, data.test)
     return split_by_hash(names, data.validation, data.test)
 
 
 def held_out(
-    source: EpisodeSource,
+    source: Source,
     split: Split,
     part: Part,
     data: DataConfig,
@@ -221,7 +223,7 @@ class Recordings(lightning.LightningDataModule):
 
     def __init__(
         self,
-        source: EpisodeSource,
+        source: Source,
         split: Split,
         data: DataConfig,
         seed: int,
@@ -291,7 +293,7 @@ class _RestOfRun(Iterable[Clip], Sized):
 
 
 def part_windows(
-    source: EpisodeSource, split: Split, part: Part, data: DataConfig, hop: int = 1
+    source: Source, split: Split, part: Part, data: DataConfig, hop: int = 1
 ) -> Windows:
     """Windows of a part's recordings, `hop` frames apart.
 

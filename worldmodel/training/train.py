@@ -12,8 +12,8 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from worldmodel.checkpoint import ModelCard, save_checkpoint
-from worldmodel.data.source import EpisodeSource
-from worldmodel.data.statistics import ActionStatistics, action_statistics
+from worldmodel.data.clips.statistics import ActionStatistics, action_statistics
+from worldmodel.data.source import Source
 from worldmodel.errors import InputError, check_at_least, check_one_of
 from worldmodel.model import ModelConfig, WorldModel, channels_last
 from worldmodel.models.architectures import architecture_of
@@ -194,7 +194,7 @@ def _model(
 def _card(
     config: TrainConfig,
     model: WorldModel,
-    source: EpisodeSource,
+    source: Source,
     statistics: ActionStatistics,
 ) -> ModelCard:
     camera = config.data.camera
