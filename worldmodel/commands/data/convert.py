@@ -11,7 +11,7 @@ from typing import Literal, final
 
 import numpy as np
 
-from worldmodel.commands.options import parse, with_leading
+from worldmodel.commands.options import parse
 from worldmodel.data.blocks import colored, pieces
 from worldmodel.data.flaws import summary
 from worldmodel.data.folder import CONVERSION_MARK, Folder
@@ -69,7 +69,7 @@ def run(arguments: Sequence[str]) -> None:
         InputError: There is nothing to read, the folder is taken, or something is damaged and
             `strict` was asked for.
     """
-    config = parse(ConvertConfig, "data convert", with_leading(arguments, "path", "out"))
+    config = parse(ConvertConfig, "data convert", arguments, leading=["path", "out"])
     out = Path(config.out)
     check_writable(out)
     found = of_most_actions(look_through(config.path, config.format))
