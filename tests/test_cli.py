@@ -182,7 +182,9 @@ def test_every_command_explains_its_options(
     with pytest.raises(SystemExit) as done:
         main([*command.split(), "--help"])
     assert done.value.code == 0
-    assert "--config" in capsys.readouterr().out
+    help_text = capsys.readouterr().out
+    assert help_text.startswith(f"usage: worldmodel {command} ")
+    assert "--config" in help_text
 
 
 SHIPPED = {

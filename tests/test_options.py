@@ -74,6 +74,13 @@ def test_the_authors_curricula_have_names(name: str, expected: object) -> None:
     assert train(f"--curriculum={name}").curriculum == expected
 
 
+def test_the_options_of_what_is_named_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as done:
+        train("--model.help", "Mode_RNN")
+    assert done.value.code == 0
+    assert "--model.slots" in capsys.readouterr().out
+
+
 def test_a_curriculum_can_be_changed() -> None:
     changed = train("--curriculum=kth", "--curriculum.stop=60000").curriculum
     assert changed == replace(KTH, stop=60_000)

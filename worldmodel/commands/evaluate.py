@@ -81,10 +81,10 @@ def run(arguments: Sequence[str]) -> None:
     Raises:
         InputError: The output folder holds an earlier evaluation.
     """
-    arguments = with_leading(arguments, "model")
-    name, _ = taken("model", arguments)
+    name, _ = taken("model", with_leading(arguments, "model"))
     trained = Trained.find(name) if name else None
-    config = parse(EvaluateConfig, "evaluate", arguments, trained.known if trained else None)
+    known = trained.known if trained else None
+    config = parse(EvaluateConfig, "evaluate", arguments, leading=["model"], known=known)
     if Path(config.output, RECORD).exists():
         raise InputError(
             f"output: {config.output} holds an earlier evaluation; choose another folder"

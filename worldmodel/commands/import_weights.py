@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, final
 
 from worldmodel.checkpoint import ModelCard, save_checkpoint
-from worldmodel.commands.options import parse, with_leading
+from worldmodel.commands.options import parse
 from worldmodel.complexity import parameter_count
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.model import WorldModel
@@ -65,7 +65,7 @@ def run(arguments: Sequence[str]) -> None:
     Raises:
         InputError: The file cannot be read or does not fit, or the folder is taken.
     """
-    config = parse(ImportConfig, "import", with_leading(arguments, "file"))
+    config = parse(ImportConfig, "import", arguments, leading=["file"])
     check_writable(Path(config.output))
     check_empty(Path(config.output))
     size = FrameSize(config.channels, config.height, config.width)

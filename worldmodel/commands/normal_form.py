@@ -39,6 +39,8 @@ def normal_form(arguments: Sequence[str], kind: type) -> Iterator[str]:
         elif option == "--config" and values:
             yield f"--config={_file(values[0], kind)}"
             yield from values[1:]
+        elif values and (choice := _choice(hints.get(name.removesuffix(".help"), []))):
+            yield from _of_choice(name, values, choice)
         elif values:
             yield from _with_values(name, values, hints.get(name, []))
         else:
@@ -70,15 +72,26 @@ def _grouped(arguments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
 def _with_values(name: str, values: list[str], hints: Sequence[Any]) -> Iterator[str]:
     """One option; what is one value too many follows it, to be refused there."""
     value, *more = values
-    choice = next((hint for hint in hints if hint in CHOICES), None)
-    if choice is not None:
-        given = yaml.safe_load(value) if value.startswith("{") else value
-        value = json.dumps(_normal(given, choice, name))
-    elif _are_list(values, hints):
+    if _are_list(values, hints):
         quoted = json.dumps if _item(hints[0]) is str else str
         value, more = f"[{', '.join(map(quoted, values))}]", []
     yield f"--{name}={value}"
     yield from more
+
+
+def _of_choice(name: str, values: list[str], choice: type) -> Iterator[str]:
+    """An option that is chosen by name, or `--OPTION.help` on one of its choices."""
+    value, *more = values
+    if name.endswith(".help"):
+        yield f"--{name}={CHOICES[choice].find(value, name)['class_path']}"
+    else:
+        given = yaml.safe_load(value) if value.startswith("{") else value
+        yield f"--{name}={json.dumps(_normal(given, choice, name))}"
+    yield from more
+
+
+def _choice(hints: Sequence[Any]) -> type | None:
+    return next((hint for hint in hints if hint in CHOICES), None)
 
 
 def _are_list(values: Sequence[str], hints: Sequence[Any]) -> bool:

@@ -37,6 +37,7 @@ def parse(
     kind: type[Config],
     command: str,
     arguments: Sequence[str],
+    leading: Sequence[str] = (),
     known: Mapping[str, Any] | None = None,
     beside: Mapping[str, str] | None = None,
 ) -> Config:
@@ -50,6 +51,7 @@ def parse(
         kind: A frozen dataclass; nested ones become dotted options.
         command: Name of the command, for the help.
         arguments: What followed the command.
+        leading: Options whose values may come first, without their names.
         known: Options that are known without them, as a configuration file holds them.
         beside: Options of the command that are no field, and their help; see `taken`.
 
@@ -57,10 +59,11 @@ def parse(
         InputError: An option is unknown (the nearest known one is named), of the wrong type, out
             of range or missing, or a file is.
     """
-    parser = _parser(kind, command, beside or {})
+    parser = _parser(kind, command, leading, beside or {})
     try:
         first = ["--config", as_yaml(known)] if known else []
-        namespace = parser.parse_args([*first, *normal_form(arguments, kind)], defaults=False)
+        given = normal_form(with_leading(arguments, *leading), kind)
+        namespace = parser.parse_args([*first, *given], defaults=False)
         values = parser.instantiate(namespace)
     except ArgumentError as error:
         raise InputError(_explained(str(error), kind)) from error
@@ -68,26 +71,36 @@ def parse(
         if isinstance(error.__cause__, InputError):  # an optional record refused its options
             raise error.__cause__ from error
         raise
-    given = [field.name for field in fields(kind) if field.name in values]  # pyright: ignore
-    return kind(**{name: values[name] for name in given})
+    names = [field.name for field in fields(kind) if field.name in values]  # pyright: ignore
+    return kind(**{name: values[name] for name in names})
 
 
-def peek(kind: type, command: str, arguments: Sequence[str], *names: str) -> dict[str, Any]:
-    """Values of some options, if they are given, before anything is made of them.
+def peek(
+    kind: type, command: str, arguments: Sequence[str], leading: Sequence[str], *names: str
+) -> dict[str, Any]:
+    """Values of some options, if they are given, before anything is made of them; see `parse`.
 
     Raises:
-        InputError: As `parse`, of what is wrong at first sight.
+        InputError: What `parse` refuses at first sight.
     """
-    parser = _parser(kind, command, {})
+    parser = _parser(kind, command, leading, {})
     try:
-        namespace = parser.parse_args(list(normal_form(arguments, kind)), defaults=False)
+        given = normal_form(with_leading(arguments, *leading), kind)
+        namespace = parser.parse_args(list(given), defaults=False)
     except ArgumentError as error:
         raise InputError(_explained(str(error), kind)) from error
     return {name: namespace[name] for name in names if name in namespace}
 
 
-def _parser(kind: type, command: str, beside: Mapping[str, str]) -> ArgumentParser:
-    parser = ArgumentParser(prog=f"worldmodel {command}", exit_on_error=False, allow_abbrev=False)
+def _parser(
+    kind: type, command: str, leading: Sequence[str], beside: Mapping[str, str]
+) -> ArgumentParser:
+    parser = ArgumentParser(
+        prog=f"worldmodel {command}",
+        usage=" ".join(["%(prog)s", *map(str.upper, leading), "[options]"]),
+        exit_on_error=False,
+        allow_abbrev=False,
+    )
     parser.add_argument("--config", action="config", help="YAML file; see the shipped ones by name")
     for name, text in beside.items():
         parser.add_argument(f"--{name}", help=text)

@@ -10,7 +10,7 @@ from typing import Any, final
 import torch
 
 from worldmodel.checkpoint import Checkpoint, load
-from worldmodel.commands.options import parse, peek, with_leading
+from worldmodel.commands.options import parse, peek
 from worldmodel.envs.benchmark import BenchmarkConfig, benchmark
 from worldmodel.envs.scores import Benchmark
 from worldmodel.envs.suite import SUITES
@@ -66,13 +66,13 @@ def read(arguments: Sequence[str]) -> PlanConfig:
     Raises:
         InputError: See `worldmodel.commands.options.parse`.
     """
-    arguments = with_leading(arguments, "model")
-    asked = peek(PlanConfig, "plan", arguments, "suite", "task", "model")
+    leading = ["model"]
+    asked = peek(PlanConfig, "plan", arguments, leading, "suite", "task", "model")
     suite, task = asked.get("suite", PlanConfig.suite), asked.get("task", PlanConfig.task)
     known: dict[str, Any] = {"planning": plain(SUITES[suite].task(task).planning)}
     if "model" in asked and RunFolder(Path(asked["model"])).options.is_file():
         known["output"] = str(Path(asked["model"], f"plan-{suite}-{task}"))
-    return parse(PlanConfig, "plan", arguments, known)
+    return parse(PlanConfig, "plan", arguments, leading, known)
 
 
 def plan(config: PlanConfig, checkpoint: Checkpoint | None = None) -> Benchmark:

@@ -23,5 +23,5 @@ def run(arguments: Sequence[str]) -> None:
     folder = RunFolder(Path(root))
     folder.check_resumable()
     known = read_note(folder.options) | {"output": root}
-    config = parse(TrainConfig, "train", options, known)
+    config = parse(TrainConfig, "train", options, known=known)
     print(f"checkpoint: {train(config, resume=True)}")

@@ -43,8 +43,9 @@ class TrainConfig:
         data: Recordings and clips.
         output: Folder of the run: `checkpoint/`, `resume/`, `run.yaml`, `split.json`,
             `recordings.sha256`, `strips/`, TensorBoard.
-        model: Architecture and its options.
-        curriculum: Which steps take recorded frames instead of predictions.
+        model: Architecture by its name, as `worldmodel models` lists them, and its options.
+        curriculum: Which steps take recorded frames instead of predictions; `moving-mnist`, `bair`,
+            `kth` and `predrnn` are the authors' own.
         optimizer: How the weights move.
         steps: Optimiser steps.
         validate_every: Steps between validations.

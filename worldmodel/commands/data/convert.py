@@ -10,7 +10,7 @@ from typing import final
 
 import numpy as np
 
-from worldmodel.commands.options import parse, with_leading
+from worldmodel.commands.options import parse
 from worldmodel.data.clips.blocks import colored, pieces
 from worldmodel.data.files.folder import CONVERSION_MARK, Folder
 from worldmodel.data.files.video import FRAME_RATE
@@ -56,7 +56,7 @@ def run(arguments: Sequence[str]) -> None:
         InputError: There is nothing to read, the folder is taken, or something is damaged and
             `strict` was asked for.
     """
-    config = parse(ConvertConfig, "data convert", with_leading(arguments, "path", "output"))
+    config = parse(ConvertConfig, "data convert", arguments, leading=["path", "output"])
     output, target = Path(config.output), written_format(config.to)
     assert target.writer is not None
     check_writable(output)

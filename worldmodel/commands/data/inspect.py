@@ -12,7 +12,7 @@ from typing import final
 
 import numpy as np
 
-from worldmodel.commands.options import parse, with_leading
+from worldmodel.commands.options import parse
 from worldmodel.data.clips.actions import is_delta
 from worldmodel.data.clips.blocks import colored, resized
 from worldmodel.data.clips.statistics import action_statistics
@@ -62,7 +62,7 @@ def run(arguments: Sequence[str]) -> None:
     Raises:
         InputError: There is nothing to read, or something is damaged and `strict` was asked for.
     """
-    config = parse(InspectConfig, "data inspect", with_leading(arguments, "path"))
+    config = parse(InspectConfig, "data inspect", arguments, leading=["path"])
     found = of_most_actions(look_through(config.path, config.format))
     sheet = Path(config.sheet or f"{found.reader.folder.name}-contact-sheet.png")
     check_writable(sheet.parent)

@@ -13,7 +13,7 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from worldmodel.commands.options import parse, with_leading
+from worldmodel.commands.options import parse
 from worldmodel.data.clips.blocks import pieces
 from worldmodel.data.flaws import summary
 from worldmodel.data.opening import look_through, of_most_actions
@@ -52,7 +52,7 @@ def run(arguments: Sequence[str]) -> None:
     Raises:
         InputError: Something is.
     """
-    config = parse(ValidateConfig, "data validate", with_leading(arguments, "path"))
+    config = parse(ValidateConfig, "data validate", arguments, leading=["path"])
     found = of_most_actions(look_through(config.path, config.format))
     flaws, notes = list(found.flaws), []
     views = views_of(found.recordings)
