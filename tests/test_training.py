@@ -22,6 +22,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor
 
 from worldmodel.clip import Clip
+from worldmodel.data.clips.config import DataConfig
 from worldmodel.data.clips.splits import load_split
 from worldmodel.data.clips.windows import Windows, WindowShape
 from worldmodel.data.formats.robots.robonet.writer import write_episode
@@ -34,7 +35,6 @@ from worldmodel.training.checkpoint import WEIGHTS, load_checkpoint
 from worldmodel.training.curriculum import ReverseScheduledSampling, ScheduledSampling
 from worldmodel.training.forecaster import Forecaster, OptimizerConfig
 from worldmodel.training.objective import mean_squared_error, training_loss
-from worldmodel.training.recordings import DataConfig
 from worldmodel.training.run_folder import RunFolder, described
 from worldmodel.training.train import TrainConfig, train
 

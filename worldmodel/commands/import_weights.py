@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
+from worldmodel.clip import check_context
 from worldmodel.commands.options import check_output, parse, with_leading
 from worldmodel.cost import parameter_count
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.model import WorldModel
 from worldmodel.models.published.translation import FrameSize
 from worldmodel.models.published.weights import import_weights
-from worldmodel.rollout import check_context
 from worldmodel.training.checkpoint import ModelCard, save_checkpoint
 
 
