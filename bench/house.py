@@ -56,7 +56,8 @@ def imported(tree: ast.AST) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("worldmodel."):
-            names.add(f"{node.module}.x" if node.module.count(".") == 1 else str(node.module))
+            name = str(node.module)
+            names.add(f"{name}.x" if name.count(".") == 1 else name)
     return names
 
 

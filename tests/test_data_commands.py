@@ -13,8 +13,8 @@ from PIL import Image
 from reading import frames_of, opened
 
 from worldmodel.cli import main
+from worldmodel.commands.data.convert import written_format
 from worldmodel.data.files.folder import CONVERSION_MARK
-from worldmodel.data.formats import written_format
 from worldmodel.data.writer import Footage, Writer
 
 Captured = pytest.CaptureFixture[str]
@@ -206,6 +206,14 @@ def test_a_stopped_conversion_goes_on(
     for index in range(3):
         np.testing.assert_array_equal(frames_of(one, index), frames_of(other, index))
         np.testing.assert_array_equal(one.actions(index), other.actions(index))
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [("lerobot", "lerobot-v3"), ("LeRobot_V3", "lerobot-v3"), ("RoboNet", "robonet")],
+)
+def test_formats_to_write_are_found_by_any_spelling(given: str, name: str) -> None:
+    assert written_format(given).name == name
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(

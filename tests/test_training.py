@@ -23,6 +23,7 @@ from torch import Tensor
 
 from worldmodel.checkpoint import WEIGHTS, load
 from worldmodel.clip import Clip
+from worldmodel.data.clips.config import DataConfig
 from worldmodel.data.clips.splits import load_split
 from worldmodel.data.clips.windows import Windows, WindowShape
 from worldmodel.data.formats.robots.robonet.writer import write_episode
@@ -36,7 +37,6 @@ from worldmodel.settings import described
 from worldmodel.training.curriculum import ReverseScheduledSampling, ScheduledSampling
 from worldmodel.training.forecaster import Forecaster, OptimizerConfig
 from worldmodel.training.loss import mean_squared_error, training_loss
-from worldmodel.training.recordings import DataConfig
 from worldmodel.training.run_folder import RunFolder
 from worldmodel.training.train import TrainConfig, train
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from worldmodel.checkpoint import load
     from worldmodel.clip import Clip
+    from worldmodel.data.clips.config import DataConfig
     from worldmodel.envs import make
     from worldmodel.errors import InputError
     from worldmodel.evaluation import evaluate
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from worldmodel.planners.foresight import ModelForesight
     from worldmodel.planners.objective import objective
     from worldmodel.planners.planner import Bounds
-    from worldmodel.training.recordings import DataConfig
     from worldmodel.training.train import TrainConfig, train
 
     __version__: str
@@ -32,7 +32,7 @@ _WHERE = {
     "CEM": "planners.cem",
     "CEMConfig": "planners.cem",
     "Clip": "clip",
-    "DataConfig": "training.recordings",
+    "DataConfig": "data.clips.config",
     "GoalImage": "planners.costs.goal_image",
     "InputError": "errors",
     "ModelForesight": "planners.foresight",

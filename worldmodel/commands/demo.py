@@ -14,6 +14,7 @@ from worldmodel.checkpoint import Checkpoint, load
 from worldmodel.commands.evaluate import EvaluateConfig, evaluate_to_folder
 from worldmodel.commands.options import parse
 from worldmodel.commands.plan import PlanConfig, plan
+from worldmodel.data.clips.config import held_out, open_data
 from worldmodel.data.clips.splits import load_split
 from worldmodel.data.opening import open_source
 from worldmodel.diagnostics.stmc import Features, latent_features, pixel_features, separation
@@ -27,7 +28,6 @@ from worldmodel.report.film import beside, write_film
 from worldmodel.report.page import Picture, Section, write_page
 from worldmodel.report.table import Cell, Table
 from worldmodel.training.curriculum import ScheduledSampling
-from worldmodel.training.recordings import held_out, open_data
 from worldmodel.training.run_folder import RunFolder
 from worldmodel.training.train import TrainConfig, train
 

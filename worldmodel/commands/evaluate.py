@@ -13,6 +13,7 @@ import torch
 from worldmodel.clip import Clip
 from worldmodel.commands.options import parse, taken, with_leading
 from worldmodel.commands.trained import Trained
+from worldmodel.data.clips.config import DataConfig, held_out, open_data, split_data
 from worldmodel.data.clips.splits import load_split
 from worldmodel.data.recording import Part
 from worldmodel.errors import InputError, check_at_least
@@ -25,7 +26,6 @@ from worldmodel.report.plot import curves
 from worldmodel.report.strip import comparison
 from worldmodel.report.table import Table
 from worldmodel.rollout import check_context, predict
-from worldmodel.training.recordings import DataConfig, held_out, open_data, split_data
 
 RECORD = "evaluation.json"
 """File of the scores in the output folder."""

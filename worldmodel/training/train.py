@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from worldmodel.checkpoint import ModelCard, save_checkpoint
+from worldmodel.data.clips.config import DataConfig, open_data, split_data
 from worldmodel.data.clips.statistics import ActionStatistics, action_statistics
 from worldmodel.data.source import Source
 from worldmodel.errors import InputError, check_at_least, check_one_of
@@ -26,9 +27,9 @@ from worldmodel.training.callbacks import (
     resumable_states,
 )
 from worldmodel.training.curriculum import Curriculum, ReverseScheduledSampling
+from worldmodel.training.data_module import ClipModule
 from worldmodel.training.forecaster import Forecaster, OptimizerConfig
 from worldmodel.training.quiet import quiet_lightning
-from worldmodel.training.recordings import DataConfig, Recordings, open_data, split_data
 from worldmodel.training.run_folder import RunFolder
 
 Accelerator = Literal["auto", "cpu", "gpu"]
@@ -102,7 +103,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
     if resume:
         folder.check_recordings(split, source.digest)
     start = folder.saved_step() if resume else 0
-    recordings = Recordings(
+    recordings = ClipModule(
         source,
         split,
         config.data,
@@ -133,7 +134,7 @@ def _fit(
     config: TrainConfig,
     folder: RunFolder,
     model: WorldModel,
-    recordings: Recordings,
+    recordings: ClipModule,
     state: Path | None,
 ) -> lightning.Trainer:
     context = config.data.context

@@ -16,7 +16,7 @@ from worldmodel.data.files.folder import CONVERSION_MARK, Folder
 from worldmodel.data.files.video import FRAME_RATE
 from worldmodel.data.flaws import summary
 from worldmodel.data.format import Format
-from worldmodel.data.formats import written_format
+from worldmodel.data.formats import FORMATS
 from worldmodel.data.opening import look_through, of_most_actions
 from worldmodel.data.progress import tracked
 from worldmodel.data.reader import Reader
@@ -75,6 +75,27 @@ def run(arguments: Sequence[str]) -> None:
     print(f"{output}: {recordings} recordings written as {target.title}")
     if left := [*found.flaws, *damaged]:
         print(f"{len(left)} recordings or files left out\n{summary(left)}")
+
+
+def written_format(name: str) -> Format:
+    """A format that can be written.
+
+    Args:
+        name: Its name, or the beginning of it if no other one begins so.
+
+    Raises:
+        InputError: There is none; lists those that there are.
+    """
+    if name in FORMATS and FORMATS[name].writer is not None:
+        return FORMATS[name]
+    known = [format for format in FORMATS.values() if format.writer is not None]
+    begun = [format for format in known if format.name.startswith(name.lower())]
+    if len(begun) != 1:
+        raise InputError(
+            f"to: expected a format that can be written, got {name!r}; "
+            f"available: {', '.join(format.name for format in known)}"
+        )
+    return begun[0]
 
 
 def _lost(source: Source, reader: Reader, writer: type[Writer]) -> Iterator[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from worldmodel.data.files.folder import Folder
 from worldmodel.data.format import Format
 from worldmodel.errors import InputError
@@ -51,28 +49,3 @@ def format_of(folder: Folder) -> Format:
         f"recordings; choose the format that they should have, to be told what does not fit it: "
         f"{', '.join(FORMATS)}"
     )
-
-
-def written_format(name: str) -> Format:
-    """A format that can be written.
-
-    Args:
-        name: Its name, or the beginning of it if no other one begins so.
-
-    Raises:
-        InputError: There is none; lists those that there are.
-    """
-    if name in FORMATS and FORMATS[name].writer is not None:
-        return FORMATS[name]
-    known = list(_written())
-    begun = [format for format in known if format.name.startswith(name.lower())]
-    if len(begun) != 1:
-        raise InputError(
-            f"expected a format that can be written, got {name!r}; "
-            f"available: {', '.join(format.name for format in known)}"
-        )
-    return begun[0]
-
-
-def _written() -> Iterator[Format]:
-    return (format for format in FORMATS.values() if format.writer is not None)
