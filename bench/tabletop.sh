@@ -14,7 +14,6 @@ for model in predrnn mode-rnn; do
     fi
     for task in "reach 0" "push 1"; do
         read -r name seed <<<"$task"
-        worldmodel plan --config "tabletop-$name" --checkpoint "$run/checkpoint" \
-            --benchmark.episodes 50 --benchmark.seed "$seed" --output "$run/$name"
+        worldmodel plan "$run" --task "$name" --episodes 50 --seed "$seed"
     done
 done

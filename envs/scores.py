@@ -96,14 +96,14 @@ class Benchmark:
 
     def rows(self) -> list[dict[str, str | float]]:
         """For a table: a row per domain and contestant, and per contestant in all of them."""
-        laboratories: list[str | None] = [*dict.fromkeys(r.domain for r in self.records)]
-        if len(laboratories) > 1:
-            laboratories.append(None)
+        domains: list[str | None] = [*dict.fromkeys(r.domain for r in self.records)]
+        if len(domains) > 1:
+            domains.append(None)
         contestants: list[str] = [*dict.fromkeys(r.contestant for r in self.records)]
         return [
             {"domain": domain or "all", "contestant": contestant}
             | _row(self.score(contestant, domain), self.unit)
-            for domain in laboratories
+            for domain in domains
             for contestant in contestants
         ]
 

@@ -1,4 +1,4 @@
-"""CIKM AnalytiCup 2017: order of the numbers, scales, parts, lines."""
+"""CIKM AnalytiCup 2017: order of the numbers, parts, lines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from formats.cikm2017 import SIDE, TIMES, sample_line
 from reading import found_in
 
 from worldmodel.data.files.folder import Folder
-from worldmodel.data.formats.radar.cikm2017 import CAMERAS, CIKM2017, FROM_0, FROM_MINUS_10
+from worldmodel.data.formats.radar.cikm2017 import CAMERAS, CIKM2017
 from worldmodel.data.recording import Flaw, View
 
 SHAPE = TIMES, len(CAMERAS), SIDE, SIDE
@@ -63,15 +63,6 @@ def test_parts_go_by_file(tmp_path: Path, file: str, part: str) -> None:
     (tmp_path / file).parent.mkdir(exist_ok=True)
     (tmp_path / file).write_bytes(LINE)
     assert {view.recording.part for view in views(tmp_path)} == {part}
-
-
-def test_bytes_are_taken_for_either_scale(tmp_path: Path) -> None:
-    (tmp_path / "train.txt").write_bytes(LINE)
-    bytes_ = np.array([0, 102, 255], np.uint8)
-    assert CIKM2017(Folder(tmp_path)).scale == FROM_MINUS_10
-    assert CIKM2017(Folder(tmp_path), FROM_0).scale == FROM_0
-    np.testing.assert_allclose(FROM_MINUS_10.physical(bytes_), [-10, 28, 85])
-    np.testing.assert_allclose(FROM_0.physical(bytes_), [0, 36, 90])
 
 
 @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b" \n\n\n"])

@@ -73,11 +73,6 @@ def test_a_view_says_when_and_how_often(tmp_path: Path) -> None:
     assert view.camera.fps == pytest.approx(1 / 360)
 
 
-def test_bytes_are_70_dbz_from_minus_10() -> None:
-    assert HKO7.scale is not None
-    np.testing.assert_allclose(HKO7.scale.physical(np.array([0, 255], np.uint8)), [-10, 60])
-
-
 def test_nothing_is_missing_without_masks(tmp_path: Path) -> None:
     view = view_of(tmp_path, "2009-02-15")
     frames = HKO7(Folder(tmp_path)).frames(*view, range(2))

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from formats.kth import LIST, gray, write_video
 from reading import found_in, frames_at
+from writing import encode_png
 
 from worldmodel.data.files.folder import Folder
-from worldmodel.data.files.pictures import encode_png
 from worldmodel.data.formats.video.kth import KTH
 from worldmodel.data.formats.video.kth_frames import KTHFrames
 from worldmodel.data.recording import Flaw, View

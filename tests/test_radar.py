@@ -23,9 +23,15 @@ from worldmodel.data.formats.radar.fmi import FMI
 from worldmodel.data.formats.radar.knmi import KNMI
 from worldmodel.data.formats.radar.odim import ODIM
 from worldmodel.data.formats.radar.radar_files import RadarFiles
-from worldmodel.data.formats.radar.rain import LIQUID, REFLECTIVITY, rain, rain_pixels, reflectivity
+from worldmodel.data.formats.radar.rain import (
+    LIQUID,
+    REFLECTIVITY,
+    Scale,
+    rain_pixels,
+    reflectivity,
+)
+from worldmodel.data.reader import Quantity
 from worldmodel.data.recording import Flaw, View
-from worldmodel.data.scale import LinearScale
 from worldmodel.errors import InputError
 
 NOON = datetime(2016, 7, 1, 12, 0, tzinfo=UTC)
@@ -100,6 +106,16 @@ def test_times_in_names() -> None:
 # Rain -----------------------------------------------------------------------------------------
 
 
+def values(scale: Scale, pixels: np.ndarray) -> np.ndarray:
+    """What bytes stand for."""
+    return scale.offset + scale.gain * pixels.astype(np.float64)
+
+
+def rain(reflectivity: np.ndarray) -> np.ndarray:
+    """dBZ as mm/h by Z = 200 R^1.6, solved for R."""
+    return (10 ** (reflectivity / 10) / 200) ** (1 / 1.6)
+
+
 def test_marshall_and_palmer() -> None:
     """Published pairs of the relation, such as 1 mm/h at 23 dBZ."""
     rates = np.array([0.1, 1.0, 10.0, 100.0])
@@ -110,7 +126,7 @@ def test_marshall_and_palmer() -> None:
 
 def test_bytes_of_rain() -> None:
     assert rain_pixels(np.array([0.0, 1e-9, 1.0, 1e9])).tolist() == [0, 0, 120, 255]
-    assert REFLECTIVITY.physical(np.array([0, 255], np.uint8)).tolist() == [-10, 60]
+    assert values(REFLECTIVITY, np.array([0, 255], np.uint8)).tolist() == [-10, 60]
 
 
 # Finland --------------------------------------------------------------------------------------
@@ -147,9 +163,8 @@ def test_real_bytes_over_finland_are_kept(finland: Path) -> None:
         stored = np.asarray(image)
     np.testing.assert_array_equal(frames.missing[0], stored == 255)
     np.testing.assert_array_equal(frames.pixels[0, ..., 0], np.where(stored == 255, 0, stored))
-    assert isinstance(reader.scale, LinearScale)
-    values = np.unique(reader.scale.physical(frames.pixels[~frames.missing]))
-    assert values[:2].tolist() == [-32.0, -31.5]
+    found = np.unique(values(reader.scale, frames.pixels[~frames.missing]))
+    assert found[:2].tolist() == [-32.0, -31.5]
     wet = (frames.pixels[..., 0] > 0)[~frames.missing].mean()
     assert 0.2 < wet < 0.5
 
@@ -241,7 +256,7 @@ def test_real_rain_over_the_netherlands(netherlands: Path) -> None:
             stored = np.asarray(file["image1/image_data"])
         np.testing.assert_array_equal(missing, stored == 65535)
         rate = np.where(missing, 0, stored) / 100 * 12
-        read = rain(REFLECTIVITY.physical(pixels[..., 0]))
+        read = rain(values(REFLECTIVITY, pixels[..., 0]))
         wet = (rate > 0.01) & (rate < 200)
         assert wet.sum() > 1000
         np.testing.assert_allclose(read[wet], rate[wet], rtol=0.021)
@@ -264,7 +279,7 @@ def test_dutch_reflectivity_keeps_its_bytes(tmp_path: Path) -> None:
     reader = KNMI(Folder(tmp_path))
     (view,) = views(reader)
     frames = reader.frames(*view, range(3))
-    assert reader.scale == LinearScale("reflectivity", "dBZ", 0.5, -32.0)
+    assert reader.scale == Scale(Quantity("reflectivity", "dBZ"), 0.5, -32.0)
     np.testing.assert_array_equal(frames.pixels[0, ..., 0].ravel()[:254], np.arange(254))
     assert frames.missing is not None
     assert frames.missing[0].ravel().nonzero()[0].tolist() == [254, 255]
@@ -279,8 +294,8 @@ def test_the_hours_of_an_amount_are_read(tmp_path: Path) -> None:
         )
     reader = KNMI(Folder(tmp_path))
     (view,) = views(reader)
-    values = rain(REFLECTIVITY.physical(reader.frames(*view, range(2)).pixels))
-    np.testing.assert_allclose(values, 48, rtol=0.021)
+    rates = rain(values(REFLECTIVITY, reader.frames(*view, range(2)).pixels))
+    np.testing.assert_allclose(rates, 48, rtol=0.021)
 
 
 # OPERA ----------------------------------------------------------------------------------------
@@ -295,8 +310,7 @@ def composites(folder: Path, stored: np.ndarray, packed: Packed, quantity: str) 
 
 def read(reader: ODIM) -> np.ndarray:
     (view,) = views(reader)
-    assert reader.scale is not None
-    return reader.scale.physical(reader.frames(*view, range(1)).pixels)[0, ..., 0]
+    return values(reader.scale, reader.frames(*view, range(1)).pixels)[0, ..., 0]
 
 
 @pytest.mark.parametrize(("quantity", "stored", "rate"), [("RATE", 2.5, 2.5), ("ACRR", 2.5, 30.0)])

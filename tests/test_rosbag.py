@@ -29,9 +29,10 @@ from formats.rosbag import (
 )
 from reading import found_in, frames_at
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
+from writing import encode_png
 
 from worldmodel.data.files.folder import Folder
-from worldmodel.data.files.pictures import encode_jpeg, encode_png
+from worldmodel.data.files.pictures import encode_jpeg
 from worldmodel.data.formats.robots.rosbag.reader import RosBag
 from worldmodel.data.recording import Flaw, View
 from worldmodel.errors import InputError

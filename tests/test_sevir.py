@@ -1,4 +1,4 @@
-"""SEVIR: the publishers' scale, parts and catalogue."""
+"""SEVIR: the publishers' parts and catalogue."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from formats.sevir import EVENTS, NEW, OLD, SEVIRCase, row, write_catalogue, wri
 from reading import found_in, frames_at
 
 from worldmodel.data.files.folder import Folder
-from worldmodel.data.formats.radar.sevir import SEVIR, VILScale
+from worldmodel.data.formats.radar.sevir import SEVIR
 from worldmodel.data.recording import Flaw, Recording, View
 from worldmodel.errors import InputError
 
@@ -30,28 +30,6 @@ def one_event(folder: Path, time: str, length: int = 3, **entry: object) -> View
     write_events(folder / NEW, ["S1"], np.ones((1, 8, 8, length), np.uint8))
     write_catalogue(folder / "CATALOG.csv", [row(NEW, 0, "S1", time) | entry])
     return found(folder)[0]["S1"]
-
-
-@pytest.mark.parametrize(
-    ("byte", "liquid"), [(0, 0.0), (5, 0.0), (6, 4 / 90.66), (18, 16 / 90.66), (84, 1.00257)]
-)
-def test_the_scale_is_the_published_one(byte: int, liquid: float) -> None:
-    assert VILScale().physical(np.array([byte], np.uint8)) == pytest.approx(liquid, rel=1e-5)
-
-
-def test_the_published_thresholds_are_the_levels_of_the_weather_service() -> None:
-    """The six levels of the video integrator and processor, in kg/m2."""
-    bytes_ = np.array([16, 74, 133, 160, 181, 219], np.uint8)
-    levels = [0.14, 0.76, 3.5, 6.9, 12.0, 32.0]
-    np.testing.assert_allclose(VILScale().physical(bytes_), levels, rtol=0.12)
-    np.testing.assert_allclose(VILScale().physical(bytes_)[1:], levels[1:], rtol=0.03)
-
-
-def test_the_scale_takes_predictions_and_rises() -> None:
-    bytes_ = np.arange(255, dtype=np.uint8)
-    liquid = VILScale().physical(bytes_)
-    assert (np.diff(liquid) >= 0).all()
-    np.testing.assert_allclose(VILScale().physical(bytes_ / 255), liquid)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from worldmodel.commands.group import Group
 from worldmodel.errors import InputError
 
 COMMANDS = {
-    "collect": "record seeded exploration in the tabletop laboratories as RoboNet HDF5",
+    "collect": "record seeded exploration of a suite's robots as RoboNet HDF5",
     "data": "inspect, validate or convert recordings of any known format",
     "train": "train a world model on robot logs",
     "evaluate": "score a world model's predictions on held-out recordings",

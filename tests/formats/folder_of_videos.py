@@ -13,9 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from av.video.stream import VideoStream
+from writing import encode_png
 
 from formats.case import Damage, FormatCase, Truth, moving_square, walk
-from worldmodel.data.files.pictures import encode_jpeg, encode_png
+from worldmodel.data.files.pictures import encode_jpeg
 from worldmodel.data.files.video import encode_mp4
 from worldmodel.data.formats.plain.videos import VideoFolder
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import final
 
 import numpy as np
+from writing import encode_png
 
 from formats.case import Damage, FormatCase, Truth, moving_square
-from worldmodel.data.files.pictures import encode_png
 from worldmodel.data.formats.radar.hko7 import HKO7
 from worldmodel.data.recording import no_signals
 

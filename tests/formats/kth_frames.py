@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import final
 
 import numpy as np
+from writing import encode_png
 
 from formats.case import Damage, FormatCase, Truth
 from formats.kth import gray
-from worldmodel.data.files.pictures import encode_jpeg, encode_png
+from worldmodel.data.files.pictures import encode_jpeg
 from worldmodel.data.formats.video.kth_frames import KTHFrames
 from worldmodel.data.recording import no_signals
 

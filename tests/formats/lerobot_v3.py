@@ -10,9 +10,9 @@ from typing import Any, final
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from writing import encode_png
 
 from formats.case import Damage, FormatCase, Truth, moving_square, walk
-from worldmodel.data.files.pictures import encode_png
 from worldmodel.data.files.video import encode_mp4
 from worldmodel.data.formats.robots.lerobot.v3 import LeRobotV3
 

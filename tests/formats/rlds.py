@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, final
 
 import numpy as np
+from writing import encode_png
 
 from formats.case import Damage, FormatCase, Truth, moving_square, walk
 from formats.records import Features, changed, flipped, framed, replaced, write_records
-from worldmodel.data.files.pictures import encode_png
 from worldmodel.data.formats.robots.rlds.reader import RLDS
 
 ROOT = "toy_arm/1.0.0"

@@ -8,8 +8,14 @@ from typing import ClassVar, NamedTuple
 
 from worldmodel.data.files.folder import Folder
 from worldmodel.data.recording import Camera, Flaw, Frames, Recording, Signals
-from worldmodel.data.scale import Scale
 from worldmodel.errors import InputError, located
+
+
+class Quantity(NamedTuple):
+    """What is measured, such as "reflectivity", and its unit, such as "dBZ"."""
+
+    name: str
+    unit: str
 
 
 class Unit(NamedTuple):
@@ -76,13 +82,13 @@ class Reader(ABC):
         timed: Whether parts should go by time rather than by name: the recordings are stretches of
             one long series.
         libraries: Modules that it needs beyond those that are always installed.
-        scale: What the bytes of a picture measure; None if they are just brightness.
+        quantity: What the bytes of a picture measure; None if they are just brightness.
     """
 
     version: ClassVar[int] = 1
     timed: ClassVar[bool] = False
     libraries: ClassVar[tuple[str, ...]] = ()
-    scale: Scale | None = None
+    quantity: Quantity | None = None
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder

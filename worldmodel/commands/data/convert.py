@@ -100,8 +100,8 @@ def written_format(name: str) -> Format:
 
 def _lost(source: Source, reader: Reader, writer: type[Writer]) -> Iterator[str]:
     """What the other format cannot hold."""
-    if reader.scale is not None:
-        yield f"pixels are brightness from now on, not {reader.scale.quantity}, and none is missing"
+    if reader.quantity is not None:
+        yield f"pixels are brightness from now on, not {reader.quantity.name}, and none is missing"
     if any(recording.part for recording in source.recordings):
         yield "the published parts are not kept"
     if writer.makes_videos and not all(view.camera.fps for view in source.views):

@@ -93,9 +93,7 @@ def _facts(found: Opened) -> Table:
         "published parts": ", ".join(_counted(each.part or "none" for each in recordings)),
         "states": _listed(recordings[0].state_names),
         "time": _period(recordings),
-        "pixels": f"{reader.scale.quantity} in {reader.scale.unit}"
-        if reader.scale
-        else "brightness",
+        "pixels": " in ".join(reader.quantity or ("brightness",)),
         "cannot be used": str(len(found.flaws)),
     }
     return Table.of([{"": key, "found": value} for key, value in rows.items() if value])

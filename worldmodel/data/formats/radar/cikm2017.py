@@ -17,9 +17,9 @@ import numpy as np
 
 from worldmodel.data.files.folder import Folder
 from worldmodel.data.format import Format
+from worldmodel.data.formats.radar.rain import REFLECTIVITY
 from worldmodel.data.reader import Reader, Unit, one_per_file
 from worldmodel.data.recording import Camera, Flaw, Frames, Part, Recording, Signals, no_signals
-from worldmodel.data.scale import LinearScale
 from worldmodel.errors import InputError, located
 
 TIMES, SIDE = 15, 101
@@ -28,12 +28,6 @@ SECONDS = 360
 
 CAMERAS = ("height_0.5km", "height_1.5km", "height_2.5km", "height_3.5km")
 """Heights at which the same place was measured."""
-
-FROM_MINUS_10 = LinearScale("reflectivity", "dBZ", gain=95 / 255, offset=-10.0)
-"""Of the papers that made the set a benchmark of nowcasting."""
-
-FROM_0 = LinearScale("reflectivity", "dBZ", gain=90 / 255, offset=0.0)
-"""Of DiffCast and what is compared with it."""
 
 PARTS: dict[str, Part] = {
     "data_sample.txt": "train",
@@ -70,16 +64,11 @@ class _Line(NamedTuple):
 class CIKM2017(Reader):
     """A recording per line, a camera per height; no line is kept in memory.
 
-    The competition did not publish how bytes were made of reflectivity.
-
-    Args:
-        folder: Where the files are.
-        scale: What a byte is taken for; `FROM_0` is the other usual choice.
+    The competition did not publish how bytes were made of reflectivity. The papers that made the
+    set a benchmark take them for dBZ = 95 byte/255 - 10, DiffCast for 90 byte/255.
     """
 
-    def __init__(self, folder: Folder, scale: LinearScale = FROM_MINUS_10) -> None:
-        super().__init__(folder)
-        self.scale = scale
+    quantity = REFLECTIVITY.quantity
 
     @classmethod
     def recognises(cls, folder: Folder) -> bool:

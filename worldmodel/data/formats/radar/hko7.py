@@ -20,9 +20,9 @@ from worldmodel.data.files.pictures import decode_picture, picture_size
 from worldmodel.data.format import Format
 from worldmodel.data.formats.events import Stretch, iso, season, stretches, time_in
 from worldmodel.data.formats.picture_files import Picture, PictureFiles
+from worldmodel.data.formats.radar.rain import REFLECTIVITY
 from worldmodel.data.reader import Unit
 from worldmodel.data.recording import Camera, Flaw, Part, Recording
-from worldmodel.data.scale import LinearScale
 from worldmodel.errors import InputError, located
 
 FIRST_TEST_YEAR = 2015
@@ -51,7 +51,7 @@ class HKO7(PictureFiles):
     """
 
     timed = True
-    scale = LinearScale("reflectivity", "dBZ", gain=70 / 255, offset=-10.0)
+    quantity = REFLECTIVITY.quantity
 
     @classmethod
     def recognises(cls, folder: Folder) -> bool:

@@ -43,7 +43,7 @@ class MeteoNet(Reader):
     """A recording is a stretch of a file without a gap; rain is turned into bytes of dBZ."""
 
     timed = True
-    scale = REFLECTIVITY
+    quantity = REFLECTIVITY.quantity
 
     @classmethod
     def recognises(cls, folder: Folder) -> bool:

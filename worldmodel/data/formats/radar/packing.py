@@ -7,8 +7,7 @@ from typing import Literal, final
 
 import numpy as np
 
-from worldmodel.data.formats.radar.rain import LIQUID, REFLECTIVITY, reflectivity
-from worldmodel.data.scale import LinearScale
+from worldmodel.data.formats.radar.rain import LIQUID, REFLECTIVITY, Scale, reflectivity
 from worldmodel.errors import InputError
 
 
@@ -47,14 +46,14 @@ class Packing:
             raise InputError(f"expected rain of more than 0 hours, got {self.hours}")
 
     @property
-    def scale(self) -> LinearScale:
+    def scale(self) -> Scale:
         """What bytes should stand for: the same as recorded, if bytes of other than rain were."""
         usual = LIQUID if self.unit == "kg/m2" else REFLECTIVITY
         if not self.bytewise or self.unit == "mm":
             return usual
-        return LinearScale(usual.quantity, usual.unit, self.gain, self.offset)
+        return Scale(usual.quantity, self.gain, self.offset)
 
-    def pixels(self, numbers: np.ndarray, scale: LinearScale) -> tuple[np.ndarray, np.ndarray]:
+    def pixels(self, numbers: np.ndarray, scale: Scale) -> tuple[np.ndarray, np.ndarray]:
         """Numbers as bytes of a scale for the same quantity.
 
         Args:
@@ -70,7 +69,7 @@ class Packing:
             return pixels[numbers], missing[numbers]
         return self._converted(numbers, scale)
 
-    def _converted(self, numbers: np.ndarray, scale: LinearScale) -> tuple[np.ndarray, np.ndarray]:
+    def _converted(self, numbers: np.ndarray, scale: Scale) -> tuple[np.ndarray, np.ndarray]:
         missing = np.isin(numbers, self.missing) | ~np.isfinite(numbers)
         with np.errstate(over="ignore", invalid="ignore"):
             values = self.offset + self.gain * numbers.astype(np.float64)

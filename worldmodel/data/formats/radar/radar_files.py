@@ -17,10 +17,9 @@ from worldmodel.data.files.hdf5 import find_dataset
 from worldmodel.data.formats.events import Stretch, iso, season, stretches
 from worldmodel.data.formats.picture_files import Picture, PictureFiles
 from worldmodel.data.formats.radar.packing import Packing
-from worldmodel.data.formats.radar.rain import REFLECTIVITY
+from worldmodel.data.formats.radar.rain import REFLECTIVITY, Scale
 from worldmodel.data.reader import Unit
 from worldmodel.data.recording import LONGEST_SIDE, Camera, Flaw, Recording
-from worldmodel.data.scale import LinearScale
 from worldmodel.errors import InputError
 
 _LOOKED_INTO = 5
@@ -56,6 +55,7 @@ class RadarFiles(PictureFiles, ABC):
 
     Attributes:
         suffixes: Of files of this format.
+        scale: What bytes stand for.
     """
 
     timed = True
@@ -63,8 +63,8 @@ class RadarFiles(PictureFiles, ABC):
 
     def __init__(self, folder: Folder) -> None:
         super().__init__(folder)
-        self._bytes = next(self._scales(), REFLECTIVITY)
-        self.scale = self._bytes
+        self.scale = next(self._scales(), REFLECTIVITY)
+        self.quantity = self.scale.quantity
 
     @classmethod
     @abstractmethod
@@ -141,15 +141,15 @@ class RadarFiles(PictureFiles, ABC):
                 f"expected a picture of {camera.height}x{camera.width}, "
                 f"got {head.height}x{head.width}"
             )
-        pixels, missing = head.packing.pixels(self.numbers(path), self._bytes)
+        pixels, missing = head.packing.pixels(self.numbers(path), self.scale)
         return Picture(pixels[..., None], missing)
 
     def _head(self, file: str) -> Head:
         """The head of a file that fits the others."""
         head = self.head(self.folder.local(file))
         quantity = head.packing.scale.quantity
-        if quantity != self._bytes.quantity:
-            raise InputError(f"expected {self._bytes.quantity} as before, got {quantity}")
+        if quantity != self.quantity:
+            raise InputError(f"expected {self.scale.quantity.name} as before, got {quantity.name}")
         if max(head.height, head.width) > LONGEST_SIDE:
             raise InputError(
                 f"expected a picture of at most {LONGEST_SIDE} pixels a side, "
@@ -164,7 +164,7 @@ class RadarFiles(PictureFiles, ABC):
             folders.setdefault(PurePosixPath(file).parent.as_posix(), []).append(file)
         return dict(sorted(folders.items()))
 
-    def _scales(self) -> Iterator[LinearScale]:
+    def _scales(self) -> Iterator[Scale]:
         for file in chain.from_iterable(self._folders().values()):
             try:
                 yield self.head(self.folder.local(file)).packing.scale

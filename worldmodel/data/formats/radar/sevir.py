@@ -11,7 +11,6 @@ import csv
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -23,9 +22,9 @@ import numpy as np
 from worldmodel.data.files.folder import Folder, Stamp
 from worldmodel.data.files.hdf5 import check_stored, find_dataset, opened, read_all
 from worldmodel.data.format import Format
+from worldmodel.data.formats.radar.rain import LIQUID
 from worldmodel.data.reader import Reader, Unit
 from worldmodel.data.recording import Camera, Flaw, Frames, Part, Recording, Signals, no_signals
-from worldmodel.data.scale import Scale, as_bytes
 from worldmodel.errors import InputError, located
 
 CATALOGUE = "CATALOG.csv"
@@ -45,20 +44,6 @@ FIRST_TEST = datetime(2019, 6, 1, tzinfo=UTC).timestamp()
 _FILE = re.compile(r"SEVIR_VIL_.*\.h5", re.IGNORECASE)
 _COLUMNS = ("id", "file_name", "file_index", "img_type", "time_utc", "event_type")
 _KINDS = {"R": "random", "S": "storm"}
-
-
-@final
-@dataclass(frozen=True)
-class VILScale(Scale):
-    """The publishers' piecewise law: nothing, then linear, then exponential."""
-
-    quantity: str = "vertically integrated liquid"
-    unit: str = "kg/m2"
-
-    def physical(self, pixels: np.ndarray) -> np.ndarray:
-        """Values of pixels."""
-        x = as_bytes(pixels)
-        return np.select([x <= 5, x <= 18], [0 * x, (x - 2) / 90.66], np.exp((x - 83.9) / 38.9))
 
 
 class _Entry(NamedTuple):
@@ -84,7 +69,7 @@ class SEVIR(Reader):
     """
 
     timed = True
-    scale = VILScale()
+    quantity = LIQUID.quantity
 
     @classmethod
     def recognises(cls, folder: Folder) -> bool:
