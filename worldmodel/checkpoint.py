@@ -147,7 +147,10 @@ def load(name: Path | str) -> Checkpoint:
     folder = _found(name)
     for file in (WEIGHTS, CONFIG):
         if not (folder / file).is_file():
-            raise InputError(f"{folder}: not a checkpoint, {file} is missing")
+            raise InputError(
+                f"{folder}: not a checkpoint, {file} is missing; "
+                f"nor a training run that has one, {CHECKPOINT}/ is missing"
+            )
     try:
         content = yaml.safe_load((folder / CONFIG).read_text())
         config = _model_config(content)
