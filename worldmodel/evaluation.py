@@ -18,6 +18,7 @@ from worldmodel.errors import InputError
 from worldmodel.metrics.pixel import Metric, mse_sum, psnr_float, ssim_gaussian
 from worldmodel.model import WorldModel
 from worldmodel.rollout import predict
+from worldmodel.whole_file import whole_file
 
 STANDARD: Mapping[str, Metric] = MappingProxyType(
     {"mse_sum": mse_sum, "psnr_float": psnr_float, "ssim_gaussian": ssim_gaussian}
@@ -60,7 +61,10 @@ class Evaluation:
 
     def save(self, path: Path) -> None:
         """Write as JSON; an infinite score (the PSNR of equal frames) becomes null."""
-        path.write_text(json.dumps(_finite(asdict(self)), indent=2, allow_nan=False) + "\n")
+        with whole_file(path) as unfinished:
+            unfinished.write_text(
+                json.dumps(_finite(asdict(self)), indent=2, allow_nan=False) + "\n"
+            )
 
 
 @torch.no_grad()

@@ -30,10 +30,20 @@ OPEN = (
 far the model is to look ahead."""
 
 _TOLD = (
-    *("data.path", "data.format", "data.camera", "data.context", "data.batch_size"),
-    *(f"data.window.{name}" for name in ("length", "stride", "image_size", "fit", "color")),
+    "data.path",
+    "data.generator.class_path",
+    "data.format",
+    "data.camera",
+    "data.context",
+    "data.batch_size",
+    "data.window.length",
+    "data.window.stride",
+    "data.window.image_size",
+    "data.window.fit",
+    "data.window.color",
     "split",
 )
+"""Known options that are worth a word."""
 
 
 @final
@@ -67,13 +77,13 @@ class Trained:
                 f"{name}: this run has not ended yet, it has no checkpoint; "
                 f"go on with: worldmodel train --resume {name}"
             )
-        return cls(name, load(name), _of_run(run))
+        return cls(name, load(run.checkpoint), _of_run(run))
 
     def taken(self, config: Any) -> str:
         """One line on the known options that are in effect."""
         known, now = dotted(self.known), dotted(config)
         names = [name for name in _TOLD if known.get(name) is not None]
-        same = [name for name in names if known[name] == now[name]]
+        same = [name for name in names if known[name] == now.get(name)]
         return f"taken from {self.name}: " + ", ".join(f"{name} {known[name]}" for name in same)
 
     def check(self, config: Any) -> None:

@@ -1,1 +1,1 @@
-"""Curriculum, objective, training loop and checkpoints."""
+"""Curriculum, loss, training loop and the states that a run goes on from."""
