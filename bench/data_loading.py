@@ -16,11 +16,11 @@ import torch
 
 from worldmodel.clip import Clip
 from worldmodel.commands.options import parse
-from worldmodel.data.formats.robonet_writer import write_episode
-from worldmodel.data.loading import training_loader
+from worldmodel.data.clips.loading import training_loader
+from worldmodel.data.clips.windows import Windows, WindowShape
+from worldmodel.data.formats.robots.robonet.writer import write_episode
 from worldmodel.data.opening import open_source
-from worldmodel.data.source import EpisodeSource
-from worldmodel.data.windows import Windows, WindowShape
+from worldmodel.data.source import Source
 from worldmodel.report.table import Table
 from worldmodel.rollout import unroll
 from worldmodel.training.loss import training_loss
@@ -77,14 +77,14 @@ def write_logs(folder: Path) -> None:
         )
 
 
-def fill(source: EpisodeSource) -> None:
+def fill(source: Source) -> None:
     """Read each episode once, so that the cache on disk has all."""
     windows = Windows(source, SHAPE, cache_bytes=0, disk_bytes=DISK, hop=TIME)
     for index in range(len(windows)):
         windows[index]
 
 
-def steady_rate(source: EpisodeSource, workers: int, disk: int, batches: int) -> float:
+def steady_rate(source: Source, workers: int, disk: int, batches: int) -> float:
     """Clips per second after the workers have started; nothing is kept in memory."""
     windows = Windows(source, SHAPE, cache_bytes=0, disk_bytes=disk)
     warm_up = 8 * max(1, workers)
@@ -93,7 +93,7 @@ def steady_rate(source: EpisodeSource, workers: int, disk: int, batches: int) ->
     return batches * BATCH / (times[-1] - times[-1 - batches])
 
 
-def training_rate(source: EpisodeSource) -> float:
+def training_rate(source: Source) -> float:
     """Clips per second that forward, backward and update of the demo's model take."""
     given = ["--config", "tabletop-predrnn", "--data.path", "unused", "--output", "unused"]
     config = parse(TrainConfig, "train", given)

@@ -17,8 +17,8 @@ from typing import final
 import numpy as np
 from rich.progress import track
 
-from worldmodel.data.formats.robonet import SUFFIX
-from worldmodel.data.formats.robonet_writer import write_episode
+from worldmodel.data.formats.robots.robonet.reader import SUFFIX
+from worldmodel.data.formats.robots.robonet.writer import write_episode
 from worldmodel.envs.exploration import random_scene, seek, wander
 from worldmodel.envs.laboratory import LABORATORIES, find_laboratory
 from worldmodel.envs.tabletop import ACTION_NAMES, HIGHEST, LOWEST, Tabletop

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from worldmodel.checkpoint import load
-from worldmodel.data.windows import WindowShape
+from worldmodel.data.clips.config import DataConfig
+from worldmodel.data.clips.windows import WindowShape
 from worldmodel.errors import InputError
 from worldmodel.model import ModelConfig, State, WorldModel
 from worldmodel.models.architectures import ARCHITECTURES
-from worldmodel.training.recordings import DataConfig
 from worldmodel.training.train import TrainConfig, train
 
 START, STEPS = 0.5, 2

@@ -7,35 +7,41 @@ import numpy as np
 import pytest
 from formats.arrays import rewrite, stacked
 from formats.case import moving_square, walk
+from reading import found_in, frames_at
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.arrays import Arrays
-from worldmodel.data.view import Frames, Signals, View
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.formats.plain.arrays import Arrays
+from worldmodel.data.recording import Frames, Signals, View
 from worldmodel.errors import InputError
 
 
 def scan(folder: Path) -> tuple[Arrays, list[View]]:
     reader = Arrays(Folder(folder))
-    return reader, [view for unit in reader.units() for view in reader.scan(unit)]
+    return reader, [view for view in found_in(reader) if isinstance(view, View)]
 
 
 def read(folder: Path) -> tuple[View, Frames, Signals]:
     reader, (view,) = scan(folder)
-    return view, reader.frames(view, range(view.length)), reader.signals(view)
+    return view, reader.frames(*view, range(view.camera.length)), reader.signals(*view)
 
 
 def test_real_replay_buffers(data: Path) -> None:
     reader, views = scan(data / "metaworld_sawyer")
-    assert {view.domain for view in views} == {
+    assert {view.recording.domain for view in views} == {
         "button-press-topdown-wall",
         "coffee-push",
         "door-lock",
     }
     assert len(views) == 15
     for view in views:
-        assert (view.length, view.height, view.width, view.channels) == (101, 64, 64, 3)
-        pixels, actions = reader.frames(view, range(101)).pixels, reader.signals(view).actions
-        with np.load(data / "metaworld_sawyer" / view.name) as file:
+        assert (
+            view.camera.length,
+            view.camera.height,
+            view.camera.width,
+            view.camera.channels,
+        ) == (101, 64, 64, 3)
+        pixels, actions = reader.frames(*view, range(101)).pixels, reader.signals(*view).actions
+        with np.load(data / "metaworld_sawyer" / view.recording.name) as file:
             observation, action = file["observation"], file["action"]
         for age in (1, 2):
             older = observation[age:, 6 - 3 * age : 9 - 3 * age].transpose(0, 2, 3, 1)
@@ -49,14 +55,14 @@ def test_real_replay_buffers(data: Path) -> None:
 
 def test_real_pictures_of_whole_numbers(data: Path) -> None:
     reader, views = scan(data / "bair_sawyer")
-    assert [view.camera for view in views] == ["image", "aux1_image"]
+    assert [view.camera.name for view in views] == ["image", "aux1_image"]
     with np.load(data / "bair_sawyer" / "bair_sample.npz") as file:
         for view in views:
-            assert view.length == 30
+            assert view.camera.length == 30
             np.testing.assert_array_equal(
-                reader.frames(view, range(7, 12)).pixels, file[view.camera][7:12]
+                reader.frames(*view, range(7, 12)).pixels, file[view.camera.name][7:12]
             )
-            actions = reader.signals(view).actions
+            actions = reader.signals(*view).actions
             np.testing.assert_array_equal(actions, file["action"][:-1])
             np.testing.assert_array_equal(actions[0], actions[1])  # each is repeated twice
 
@@ -114,7 +120,7 @@ def test_pictures_of_any_layout_and_type(
     else:
         np.save(tmp_path / "a.npy", array)
     view, frames, signals = read(tmp_path)
-    assert view.camera == ("video" if suffix == "npz" else "")
+    assert view.camera.name == ("video" if suffix == "npz" else "")
     np.testing.assert_array_equal(frames.pixels, truth)
     assert signals.actions.shape == (4, 0)
 
@@ -136,7 +142,7 @@ def test_a_stack_without_actions_may_be_clips_and_is_refused(tmp_path: Path) -> 
 def test_depth_beside_pictures_is_no_camera(tmp_path: Path) -> None:
     depth = np.linspace(0, 5, 6 * 24 * 32).reshape(6, 24, 32)
     np.savez(tmp_path / "a.npz", depth=depth, rgb=moving_square(0, 6), pose=np.zeros((6, 4, 4)))
-    assert [view.camera for view in scan(tmp_path)[1]] == ["rgb"]
+    assert [view.camera.name for view in scan(tmp_path)[1]] == ["rgb"]
 
 
 def test_moving_mnist_is_refused(tmp_path: Path) -> None:
@@ -218,7 +224,10 @@ def test_recordings_are_told_apart_by_folders(tmp_path: Path) -> None:
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         np.savez(tmp_path / name, image=moving_square(0, 3))
-    found = {view.name: (view.domain, view.part) for view in scan(tmp_path)[1]}
+    found = {
+        view.recording.name: (view.recording.domain, view.recording.part)
+        for view in scan(tmp_path)[1]
+    }
     assert found == names
 
 
@@ -237,5 +246,5 @@ def test_an_error_in_a_picture_names_file_and_frames(tmp_path: Path) -> None:
     reader, (view,) = scan(tmp_path)
     data = path.read_bytes()
     path.write_bytes(data[:1000] + b"\xff" * 3000 + data[4000:])
-    with pytest.raises(InputError, match=r"^a\.npz: frames 2 to 4: image: "):
-        reader.frames(view, range(2, 5))
+    with pytest.raises(InputError, match=r"^a\.npz: image: frames 2 to 4: image: damaged"):
+        frames_at(reader, view, range(2, 5))

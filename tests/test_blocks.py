@@ -11,39 +11,39 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from worldmodel.data.blocks import BLOCK, DECODED_BYTES, FrameBlocks, colored, pieces, resized
-from worldmodel.data.source import EpisodeSource
-from worldmodel.data.view import Frames, Signals, View, no_signals
+from worldmodel.data.clips.blocks import BLOCK, DECODED_BYTES, FrameBlocks, colored, pieces, resized
+from worldmodel.data.recording import Camera, Frames, Recording, Signals, no_signals
+from worldmodel.data.source import Source
 
 SIZE = (4, 6)
 
 
-class Noise(EpisodeSource):
+class Noise(Source):
     """Random pictures; where asked for, some of their pixels are missing."""
 
     def __init__(self, *lengths: int, missing: bool = False, version: str = "1") -> None:
-        self.views = tuple(
-            View(str(n), "", "", length, 8, 12, 3, "x") for n, length in enumerate(lengths)
+        self.recordings = tuple(
+            Recording(str(n), "", (Camera("", length, 8, 12, 3),), "x", version=version)
+            for n, length in enumerate(lengths)
         )
         self.sets, self.timed, self.origin = (len(lengths),), False, "noise"
-        self.missing, self.own_version = missing, version
+        self.missing = missing
         self.reads: list[tuple[int, range]] = []
 
     def frames(self, index: int, steps: range) -> Frames:
         self.reads.append((index, steps))
         view = self.views[index]
         draw = np.random.default_rng(index)
-        pixels = draw.integers(0, 256, (view.length, 8, 12, 3), np.uint8)[steps.start : steps.stop]
+        pixels = draw.integers(0, 256, (view.camera.length, 8, 12, 3), np.uint8)[
+            steps.start : steps.stop
+        ]
         if not self.missing:
             return Frames(pixels)
         hidden = pixels[..., 0] > 200
         return Frames(np.where(hidden[..., None], 0, pixels).astype(np.uint8), hidden)
 
     def signals(self, index: int) -> Signals:
-        return no_signals(self.views[index].length)
-
-    def version(self, index: int) -> str:
-        return self.own_version
+        return no_signals(self.views[index].camera.length)
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLDMODEL_CACHE", str(tmp_path))
 
 
-def blocks(source: EpisodeSource, memory: int = 0, disk: int = 0) -> FrameBlocks:
+def blocks(source: Source, memory: int = 0, disk: int = 0) -> FrameBlocks:
     return FrameBlocks(source, SIZE, "squash", "recorded", memory, disk)
 
 
@@ -120,10 +120,10 @@ def test_pictures_used_long_ago_make_room_for_others() -> None:
     assert len(stored()) == 1
 
 
-class Flat(EpisodeSource):
+class Flat(Source):
     """All that was measured is 200; the right third was not, and a column beside it half."""
 
-    views = (View("0", "", "", 2, 8, 12, 1, "x"),)
+    recordings = (Recording("0", "", (Camera("", 2, 8, 12, 1),), "x"),)
     sets, timed, origin = (1,), False, "flat"
 
     def frames(self, index: int, steps: range) -> Frames:
@@ -134,9 +134,6 @@ class Flat(EpisodeSource):
 
     def signals(self, index: int) -> Signals:
         return no_signals(2)
-
-    def version(self, index: int) -> str:
-        return ""
 
 
 def test_what_was_not_measured_does_not_darken_what_was() -> None:
@@ -173,15 +170,16 @@ def test_opening_again_leaves_what_another_process_is_writing() -> None:
 
 def test_cameras_share_the_folder() -> None:
     left, right = Noise(9), Noise(9)
-    right.views = (replace(right.views[0], camera="right"),)
+    (recording,) = right.recordings
+    camera = replace(recording.cameras[0], name="right")
+    right.recordings = (replace(recording, cameras=(camera,)),)
     for source in (left, right, left, right):
         blocks(source, disk=2**20).frames(0, range(9))
     assert (len(left.reads), len(right.reads)) == (1, 1)
 
 
 def test_large_pictures_are_decoded_a_few_at_a_time() -> None:
-    view = replace(Noise(9).views[0], length=50, height=2000, width=3000)
-    stretches = pieces(view)
+    stretches = pieces(Camera("", length=50, height=2000, width=3000, channels=3))
     assert [step for few in stretches for step in few] == list(range(50))
     assert max(len(few) for few in stretches) * 2000 * 3000 * 3 <= DECODED_BYTES
 

@@ -1,4 +1,4 @@
-"""CIKM AnalytiCup 2017: order of the numbers, scales, parts, lines."""
+"""CIKM AnalytiCup 2017: order of the numbers, parts, lines."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from formats.cikm2017 import SIDE, TIMES, sample_line
+from reading import found_in
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.cikm2017 import CAMERAS, CIKM2017, FROM_0, FROM_MINUS_10
-from worldmodel.data.view import Flaw, View
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.formats.radar.cikm2017 import CAMERAS, CIKM2017
+from worldmodel.data.recording import Flaw, View
 
 SHAPE = TIMES, len(CAMERAS), SIDE, SIDE
 NUMBERS = np.zeros(SHAPE, int)
@@ -21,7 +22,7 @@ LINE = sample_line("train_1", NUMBERS)
 
 def found(folder: Path) -> list[View | Flaw]:
     reader = CIKM2017(Folder(folder))
-    return [finding for unit in reader.units() for finding in reader.scan(unit)]
+    return found_in(reader)
 
 
 def views(folder: Path) -> list[View]:
@@ -32,8 +33,8 @@ def test_numbers_go_by_time_then_height_then_row(tmp_path: Path) -> None:
     """`reshape(15, 4, 101, 101)`, as all entries to the competition do."""
     (tmp_path / "train.txt").write_bytes(LINE)
     for level, view in enumerate(views(tmp_path)):
-        frames = CIKM2017(Folder(tmp_path)).frames(view, range(3, 6))
-        assert view.camera == CAMERAS[level]
+        frames = CIKM2017(Folder(tmp_path)).frames(*view, range(3, 6))
+        assert view.camera.name == CAMERAS[level]
         assert frames.pixels[:, 0, 0, 0].tolist() == [30 + level, 40 + level, 50 + level]
         assert frames.missing is not None
         assert np.argwhere(frames.missing[0]).tolist() == [[50, 7]]
@@ -42,11 +43,11 @@ def test_numbers_go_by_time_then_height_then_row(tmp_path: Path) -> None:
 
 def test_a_sample_is_six_minutes_a_frame_at_four_heights(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_bytes(LINE)
-    cameras = [view.camera for view in views(tmp_path)]
+    cameras = [view.camera.name for view in views(tmp_path)]
     assert cameras == ["height_0.5km", "height_1.5km", "height_2.5km", "height_3.5km"]
-    assert {(view.name, view.length, view.fps) for view in views(tmp_path)} == {
-        ("train.txt/train_1", 15, 1 / 360)
-    }
+    assert {
+        (view.recording.name, view.camera.length, view.camera.fps) for view in views(tmp_path)
+    } == {("train.txt/train_1", 15, 1 / 360)}
 
 
 @pytest.mark.parametrize(
@@ -61,16 +62,7 @@ def test_a_sample_is_six_minutes_a_frame_at_four_heights(tmp_path: Path) -> None
 def test_parts_go_by_file(tmp_path: Path, file: str, part: str) -> None:
     (tmp_path / file).parent.mkdir(exist_ok=True)
     (tmp_path / file).write_bytes(LINE)
-    assert {view.part for view in views(tmp_path)} == {part}
-
-
-def test_bytes_are_taken_for_either_scale(tmp_path: Path) -> None:
-    (tmp_path / "train.txt").write_bytes(LINE)
-    bytes_ = np.array([0, 102, 255], np.uint8)
-    assert CIKM2017(Folder(tmp_path)).scale == FROM_MINUS_10
-    assert CIKM2017(Folder(tmp_path), FROM_0).scale == FROM_0
-    np.testing.assert_allclose(FROM_MINUS_10.physical(bytes_), [-10, 28, 85])
-    np.testing.assert_allclose(FROM_0.physical(bytes_), [0, 36, 90])
+    assert {view.recording.part for view in views(tmp_path)} == {part}
 
 
 @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b" \n\n\n"])
@@ -79,11 +71,11 @@ def test_lines_may_end_in_any_way(tmp_path: Path, end: bytes) -> None:
     (tmp_path / "train.txt").write_bytes(
         line + b"\r\n\n" + line.replace(b"train_1", b"train_2") + end
     )
-    assert [view.name for view in views(tmp_path)[::4]] == [
+    assert [view.recording.name for view in views(tmp_path)[::4]] == [
         "train.txt/train_1",
         "train.txt/train_2",
     ]
-    last = CIKM2017(Folder(tmp_path)).frames(views(tmp_path)[-1], range(14, 15))
+    last = CIKM2017(Folder(tmp_path)).frames(*views(tmp_path)[-1], range(14, 15))
     assert last.pixels[0, -1, -1, 0] == 143
 
 
@@ -95,7 +87,7 @@ def test_a_test_may_keep_its_rainfall_to_itself(tmp_path: Path) -> None:
 def test_flaws_are_told_by_id_or_by_line(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_bytes(b"hello\n" + LINE + b"train_9,1.0,1 2 3\n")
     flaws = [finding for finding in found(tmp_path) if isinstance(finding, Flaw)]
-    assert [(flaw.episode, flaw.reason) for flaw in flaws] == [
+    assert [(flaw.recording, flaw.reason) for flaw in flaws] == [
         (
             "train.txt/line 1",
             "expected lines of an id, a rainfall and numbers with commas in between",

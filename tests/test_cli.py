@@ -23,8 +23,8 @@ from worldmodel.commands.demo import DemoConfig
 from worldmodel.commands.normal_form import CONFIGS
 from worldmodel.commands.options import parse
 from worldmodel.commands.plan import PlanConfig
-from worldmodel.data.formats.robonet_writer import write_episode
-from worldmodel.data.video import encode_mp4
+from worldmodel.data.files.video import encode_mp4
+from worldmodel.data.formats.robots.robonet.writer import write_episode
 from worldmodel.envs.collect import CollectConfig
 from worldmodel.model import ModelConfig
 from worldmodel.models.architectures import ARCHITECTURES
@@ -269,7 +269,11 @@ def test_an_unknown_command(refused: Refused) -> None:
         ("data inspect", "--format=robnet", ["'robnet' is unknown; did you mean robonet?"]),
         ("data inspect", "--recordings=0", ["recordings: expected at least 1, got 0"]),
         ("data validate", "--workers=-1", ["workers: expected at least 0, got -1"]),
-        ("data convert", "--to=hdf5", ["to: expected one of ['robonet', 'lerobot', 'minari']"]),
+        (
+            "data convert",
+            "--to=hdf5",
+            ["to: expected a format that can be written", "available: lerobot-v3, robonet, minari"],
+        ),
         ("data convert", "--path=nowhere", ["nowhere: expected a folder or a file"]),
         ("import", "--context=20", ["context: expected 1 to 19 frames of a clip of 20, got 20"]),
         ("train", "--config=nowhere.yaml", ["nowhere.yaml", "available:", "tabletop-predrnn"]),

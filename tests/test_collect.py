@@ -46,10 +46,10 @@ def test_files_hold_what_was_lived(config, planar):
     assert source.action_names == ("dx", "dy", "dz", "dyaw", "gripper")[: 2 if planar else 5]
     for index in range(len(source)):
         view = source.views[index]
-        path = episode_path(config, int(view.name[-11:-5]))
-        assert path.name == view.name
+        path = episode_path(config, int(view.recording.name[-11:-5]))
+        assert path.name == view.recording.name
         recording = record(config, int(path.stem[-6:]))
-        assert view.domain == path.stem.split("_")[0]
+        assert view.recording.domain == path.stem.split("_")[0]
         np.testing.assert_array_equal(source.actions(index), recording.actions)
         assert psnr(frames_of(source, index), recording.frames) > 38
 

@@ -11,15 +11,15 @@ import torch
 from formats.robonet import RoboNetCase
 from reading import opened
 
-from worldmodel.data.loading import (
+from worldmodel.data.clips.loading import (
     ClipLoader,
     TrainingBatches,
     training_loader,
     validation_loader,
 )
+from worldmodel.data.clips.windows import Windows, WindowShape
 from worldmodel.data.opening import open_source
 from worldmodel.data.source import MixedSource
-from worldmodel.data.windows import Windows, WindowShape
 from worldmodel.errors import InputError
 
 SHAPE = WindowShape(length=4, image_size=16)
@@ -43,7 +43,7 @@ def test_training_puts_others_in_the_place_of_damaged_windows(
     assert [len(clip.frames) for clip in clips] == [8] * 4
     assert [name for _, name in loader.flaws] == ["1.hdf5"]
     assert len(caplog.records) == 1
-    assert "1.hdf5: not a readable HDF5 file" in caplog.text
+    assert "1.hdf5: cam0: not a readable HDF5 file" in caplog.text
 
 
 def test_the_same_batches_come_whatever_was_met_before(damaged: Windows) -> None:
@@ -67,7 +67,7 @@ def test_a_large_batch_with_much_damage_is_still_filled(damaged: Windows) -> Non
 
 
 def test_strict_refuses(damaged: Windows) -> None:
-    with pytest.raises(InputError, match=r"1\.hdf5: not a readable"):
+    with pytest.raises(InputError, match=r"1\.hdf5: cam0: not a readable"):
         list(training_loader(damaged, batch_size=8, seed=0, stop=4, strict=True))
 
 
@@ -112,14 +112,17 @@ def test_mixed_data_sets_keep_their_names_and_pictures(tmp_path: Path) -> None:
     source = open_source([str(tmp_path / "east"), str(tmp_path / "west")])
     assert isinstance(source, MixedSource)
     assert source.sets == (2, 3)
-    assert [view.name for view in source.views][:3] == [
+    assert [view.recording.name for view in source.views][:3] == [
         "east/1.hdf5",
         "east/2.hdf5",
         "west/0.hdf5",
     ]
     windows = Windows(source, SHAPE)
     assert sum(windows.sizes) == len(windows)
-    assert windows.recording(windows.sizes[0])[1] == "west/0.hdf5"
+    (tmp_path / "west" / "0.hdf5").write_bytes(b"")
+    with pytest.raises(InputError, match=r"^west/0\.hdf5: .*not a readable") as damage:
+        windows[windows.sizes[0]]
+    assert (damage.value.file, damage.value.recording) == ("0.hdf5", "west/0.hdf5")
 
 
 def test_a_loader_takes_any_batches(damaged: Windows) -> None:

@@ -13,9 +13,9 @@ from PIL import Image
 from reading import frames_of, opened
 
 from worldmodel.cli import main
-from worldmodel.commands.data.convert import WRITERS, Target
-from worldmodel.data.folder import CONVERSION_MARK
-from worldmodel.data.writer import Recording, Writer
+from worldmodel.commands.data.convert import written_format
+from worldmodel.data.files.folder import CONVERSION_MARK
+from worldmodel.data.writer import Footage, Writer
 
 Captured = pytest.CaptureFixture[str]
 
@@ -91,7 +91,7 @@ def test_validate_decodes_everything(logs: Path, tmp_path: Path, capsys: Capture
     given = ["data", "validate", str(logs), f"--report={report}"]
     assert main(given) == 0
     shown = capsys.readouterr().out
-    assert f"3 recordings, 6 episodes, {2 * sum(LENGTHS)} frames" in shown
+    assert f"3 recordings, 6 views, {2 * sum(LENGTHS)} frames" in shown
     assert len(report.read_text().splitlines()) == 6
     break_video(logs)
     assert main(given) == 2
@@ -130,8 +130,12 @@ def test_conversions_keep_signals_exactly_and_pictures_nearly(
     assert len(after) == len(before) == 6
     assert after.action_names == before.action_names
     for index, (old, new) in enumerate(zip(before.views, after.views, strict=True)):
-        assert (new.length, new.height, new.width) == (old.length, old.height, old.width)
-        assert new.state_names == old.state_names
+        assert (new.camera.length, new.camera.height, new.camera.width) == (
+            old.camera.length,
+            old.camera.height,
+            old.camera.width,
+        )
+        assert new.recording.state_names == old.recording.state_names
         for kept, own in zip(after.signals(index), before.signals(index), strict=True):
             assert kept.dtype == own.dtype
             np.testing.assert_array_equal(kept, own)
@@ -147,7 +151,9 @@ def test_there_and_back_again(logs: Path, tmp_path: Path, to: str) -> None:
     assert main(["data", "convert", str(there), str(back), "--to=robonet"]) == 0
     first, last = opened(logs), opened(back)
     if to != "lerobot":  # which has one kind of robot per data set
-        assert [view.domain for view in last.views] == [view.domain for view in first.views]
+        assert [view.recording.domain for view in last.views] == [
+            view.recording.domain for view in first.views
+        ]
     for index in range(3):
         for kept, own in zip(last.signals(index), first.signals(index), strict=True):
             np.testing.assert_array_equal(kept, own)
@@ -170,18 +176,19 @@ def test_a_damaged_recording_is_left_out_and_named(
 
 @pytest.mark.parametrize("to", ["robonet", "lerobot", "minari"])
 def test_a_stopped_conversion_goes_on(
-    logs: Path, tmp_path: Path, to: Target, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+    logs: Path, tmp_path: Path, to: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
     out, whole = tmp_path / "out", tmp_path / "whole"
     given = ["data", "convert", str(logs), str(out), f"--to={to}"]
-    writer = WRITERS[to]
+    writer = written_format(to).writer
+    assert writer is not None
     add, added = writer.add, []
 
-    def interrupted(self: Writer, recording: Recording) -> None:
+    def interrupted(self: Writer, footage: Footage) -> None:
         if len(added) == 2:
             raise KeyboardInterrupt
-        added.append(recording)
-        add(self, recording)
+        added.append(footage)
+        add(self, footage)
 
     monkeypatch.setattr(writer, "add", interrupted)
     assert main(given) == 130
@@ -193,10 +200,20 @@ def test_a_stopped_conversion_goes_on(
     assert not (out / CONVERSION_MARK).exists()
     assert main(["data", "convert", str(logs), str(whole), f"--to={to}"]) == 0
     one, other = opened(out), opened(whole)
-    assert [view.name for view in one.views] == [view.name for view in other.views]
+    assert [view.recording.name for view in one.views] == [
+        view.recording.name for view in other.views
+    ]
     for index in range(3):
         np.testing.assert_array_equal(frames_of(one, index), frames_of(other, index))
         np.testing.assert_array_equal(one.actions(index), other.actions(index))
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [("lerobot", "lerobot-v3"), ("LeRobot_V3", "lerobot-v3"), ("RoboNet", "robonet")],
+)
+def test_formats_to_write_are_found_by_any_spelling(given: str, name: str) -> None:
+    assert written_format(given).name == name
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(

@@ -14,7 +14,7 @@ import pytest
 from formats.robonet import RoboNetCase
 from reading import frames_of, opened
 
-from worldmodel.data.folder import Folder
+from worldmodel.data.files.folder import Folder
 from worldmodel.data.opening import open_source
 from worldmodel.errors import InputError
 
@@ -64,7 +64,7 @@ def test_what_is_not_there_is_told(location: str, message: str) -> None:
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("")
-    with pytest.raises(InputError, match=r"there is no file b\.txt"):
+    with pytest.raises(InputError, match=r"b\.txt: there is no such file"):
         Folder(tmp_path).local("b.txt")
 
 
@@ -73,7 +73,9 @@ def test_recordings_behind_a_url_are_those_on_disk(tmp_path: Path) -> None:
     memory = fsspec.filesystem("memory")
     memory.put(f"{tmp_path}/", "/robots/", recursive=True)
     local, remote = opened(tmp_path), open_source(["memory://robots"])
-    assert [view.name for view in remote.views] == [view.name for view in local.views]
+    assert [view.recording.name for view in remote.views] == [
+        view.recording.name for view in local.views
+    ]
     np.testing.assert_array_equal(frames_of(remote, 1), frames_of(local, 1))
     single = open_source(["memory://robots/1.hdf5"])
     np.testing.assert_array_equal(frames_of(single, 0), frames_of(local, 1))

@@ -11,12 +11,13 @@ import pytest
 from formats.case import FormatCase, Truth
 from formats.cases import CASES
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats import FORMATS
-from worldmodel.data.index import Scanned, scanned
-from worldmodel.data.opening import find_reader
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.formats import FORMATS, format_of
+from worldmodel.data.index import scanned
 from worldmodel.data.reader import Reader
-from worldmodel.errors import InputError
+from worldmodel.data.recording import View
+from worldmodel.data.source import LogSource, views_of
+from worldmodel.errors import InputError, located
 
 BY_NAME = pytest.mark.parametrize("case", CASES, ids=[type(case).__name__ for case in CASES])
 DAMAGES = [
@@ -47,14 +48,15 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_format_has_a_case() -> None:
-    assert {case.reader for case in CASES} == set(FORMATS.values())
+    assert {case.reader for case in CASES} == {format.reader for format in FORMATS.values()}
+    assert all(FORMATS[name].name == name for name in FORMATS)
 
 
 @BY_NAME
 def test_a_data_set_is_recognised_by_its_reader_alone(case: FormatCase, folder: Path) -> None:
     case.write(folder)
     listed = Folder(folder)
-    assert type(find_reader(listed)) is case.reader
+    assert format_of(listed).reader is case.reader
     assert case.reader.recognises(listed)
 
 
@@ -64,24 +66,27 @@ def test_what_was_written_is_read(case: FormatCase, folder: Path) -> None:
     reader = case.reader(Folder(folder))
     found = scanned(reader)
     assert found.flaws == ()
-    assert [(view.name, view.camera) for view in found.views] == [
+    views = views_of(found.recordings)
+    assert [(recording.name, camera.name) for recording, camera in views] == [
         (truth.name, truth.camera) for truth in truths
     ]
     assert len(truths) >= 3
-    for view, truth in zip(found.views, truths, strict=True):
-        assert (view.length, view.height, view.width, view.channels) == truth.pixels.shape
-        assert_is(reader, found, truth, case.tolerance)
-        assert not Path(view.file).is_absolute()
+    for (recording, camera), truth in zip(views, truths, strict=True):
+        size = camera.length, camera.height, camera.width, camera.channels
+        assert size == truth.pixels.shape
+        assert_is(reader, View(recording, camera), truth, case.tolerance)
+        assert not Path(recording.file).is_absolute()
 
 
 @BY_NAME
 def test_a_stretch_is_read_as_the_same_frames_of_the_whole(case: FormatCase, folder: Path) -> None:
     case.write(folder)
     reader = case.reader(Folder(folder))
-    for view in scanned(reader).views:
-        whole = reader.frames(view, range(view.length))
-        for steps in (range(1), range(1, view.length), range(view.length - 1, view.length)):
-            part = reader.frames(view, steps)
+    for view in views_of(scanned(reader).recordings):
+        length = view.camera.length
+        whole = reader.frames(*view, range(length))
+        for steps in (range(1), range(1, length), range(length - 1, length)):
+            part = reader.frames(*view, steps)
             np.testing.assert_array_equal(part.pixels, whole.pixels[steps.start : steps.stop])
             if whole.missing is not None:
                 assert part.missing is not None
@@ -92,10 +97,10 @@ def test_a_stretch_is_read_as_the_same_frames_of_the_whole(case: FormatCase, fol
 def test_a_reader_works_in_another_process(case: FormatCase, folder: Path) -> None:
     case.write(folder)
     reader = case.reader(Folder(folder))
-    view = scanned(reader).views[0]
+    view = views_of(scanned(reader).recordings)[0]
     sent: Reader = pickle.loads(pickle.dumps(reader))
     np.testing.assert_array_equal(
-        sent.frames(view, range(2)).pixels, reader.frames(view, range(2)).pixels
+        sent.frames(*view, range(2)).pixels, reader.frames(*view, range(2)).pixels
     )
 
 
@@ -131,14 +136,17 @@ def test_damage_is_named_and_costs_no_other_recording(
     damage.apply(folder)
     outcome = read_all(case.reader, folder)
     lost = {truth.name for truth in truths} - {recording for recording, _ in outcome.read}
-    assert lost >= set(damage.lost)
-    text = "\n".join(f"{episode}: {reason}" for episode, reason in outcome.told)
+    if damage.cameras:
+        lost_views = {(truth.name, truth.camera) for truth in truths} - set(outcome.read)
+        assert lost_views == {(name, camera) for name in damage.lost for camera in damage.cameras}
+        lost = {name for name, _ in lost_views}
+    text = "\n".join(f"{recording}: {reason}" for recording, reason in outcome.told)
     assert_matches(damage.reason, text)
     if not damage.when_read:
         assert_matches(damage.reason, "\n".join(reason for _, reason in outcome.told_by_scan))
     assert lost == set(damage.lost)
     for truth in truths:
-        if truth.name not in lost and (truth.name, truth.camera) in outcome.read:
+        if (truth.name, truth.camera) in outcome.read:
             assert_same(outcome.read[truth.name, truth.camera], truth, case.tolerance)
 
 
@@ -162,30 +170,36 @@ def read_all(kind: type[Reader], folder: Path) -> Outcome:
     except InputError as error:
         outcome.told_by_scan = outcome.told = [("", str(error))]
         return outcome
-    outcome.told_by_scan = [(flaw.episode or flaw.file, str(flaw)) for flaw in found.flaws]
+    outcome.told_by_scan = [(flaw.recording or flaw.file, str(flaw)) for flaw in found.flaws]
     outcome.told = list(outcome.told_by_scan)
-    for view in found.views:
+    source = LogSource(reader, found.recordings) if found.recordings else None
+    for index, (recording, camera) in enumerate(views_of(found.recordings)):
+        assert source is not None
         try:
-            frames = reader.frames(view, range(view.length))
-            signals = reader.signals(view)
+            frames = source.frames(index, range(camera.length))
+            with located(recording.file, recording.name):
+                signals = reader.signals(recording, camera)
         except InputError as error:
-            outcome.told.append((view.name, str(error)))
+            told = error.recording
+            assert told == recording.name
+            outcome.told.append((recording.name, str(error)))
             continue
-        assert len(frames.pixels) == view.length
-        outcome.read[view.name, view.camera] = Truth(
-            view.name, view.camera, frames.pixels, *signals, frames.missing
+        assert len(frames.pixels) == camera.length
+        outcome.read[recording.name, camera.name] = Truth(
+            recording.name, camera.name, frames.pixels, *signals, frames.missing
         )
     return outcome
 
 
-def assert_is(reader: Reader, found: Scanned, truth: Truth, tolerance: float) -> None:
-    view = next(v for v in found.views if (v.name, v.camera) == (truth.name, truth.camera))
-    frames, signals = reader.frames(view, range(view.length)), reader.signals(view)
-    read = Truth(view.name, view.camera, frames.pixels, *signals, frames.missing)
+def assert_is(reader: Reader, view: View, truth: Truth, tolerance: float) -> None:
+    recording, camera = view
+    frames = reader.frames(recording, camera, range(camera.length))
+    signals = reader.signals(recording, camera)
+    read = Truth(recording.name, camera.name, frames.pixels, *signals, frames.missing)
     assert_same(read, truth, tolerance)
-    width = len(view.action_names) + len(view.inferred_actions)
-    assert signals.actions.shape == (view.length - 1, width)
-    assert signals.states.shape == (view.length, len(view.state_names))
+    width = len(recording.action_names) + len(recording.inferred_actions)
+    assert signals.actions.shape == (camera.length - 1, width)
+    assert signals.states.shape == (camera.length, len(recording.state_names))
     for values in signals:
         assert values.dtype in (np.float32, np.float64)
 

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from sklearn import datasets
 
-from worldmodel.data.blocks import resized
+from worldmodel.data.clips.blocks import resized
+from worldmodel.data.files.idx import read_idx
 from worldmodel.data.generators import GENERATORS
 from worldmodel.data.generators.bouncing import bouncing
 from worldmodel.data.generators.digits import load_digits
@@ -22,7 +23,6 @@ from worldmodel.data.generators.mixed_moving_mnist import MixedMovingMNIST
 from worldmodel.data.generators.moving_mnist import MovingMNIST
 from worldmodel.data.generators.moving_sprites import COLORS, MovingSprites
 from worldmodel.data.generators.v_mnist import VMNIST
-from worldmodel.data.idx import read_idx
 from worldmodel.errors import InputError
 
 SAMPLE = range(20)

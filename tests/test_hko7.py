@@ -1,4 +1,4 @@
-"""HKO-7: the published days, rain and masks."""
+"""HKO-7: the published days and masks."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from formats.hko7 import HKO7Case, mask_path, picture_path, write_scan
+from reading import found_in
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.hko7 import HKO7, THRESHOLDS, VALIDATION_DAYS, rain, reflectivity
-from worldmodel.data.view import Flaw, View
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.formats.radar.hko7 import HKO7, VALIDATION_DAYS
+from worldmodel.data.recording import Flaw, View
 
 
 def found(folder: Path) -> list[View | Flaw]:
     reader = HKO7(Folder(folder))
-    return [finding for unit in reader.units() for finding in reader.scan(unit)]
+    return found_in(reader)
 
 
 def write_day(folder: Path, start: datetime, steps: tuple[int, ...] = (0, 1)) -> None:
@@ -44,7 +45,7 @@ def view_of(folder: Path, day: str) -> View:
     ],
 )
 def test_parts_are_the_published_days(tmp_path: Path, day: str, part: str) -> None:
-    assert view_of(tmp_path, day).part == part
+    assert view_of(tmp_path, day).recording.part == part
 
 
 def test_fifty_days_validate() -> None:
@@ -54,7 +55,7 @@ def test_fifty_days_validate() -> None:
 
 @pytest.mark.parametrize(("day", "season"), [("2009-07-01", "summer"), ("2009-12-01", "winter")])
 def test_seasons_are_domains(tmp_path: Path, day: str, season: str) -> None:
-    assert view_of(tmp_path, day).domain == season
+    assert view_of(tmp_path, day).recording.domain == season
 
 
 def test_names_of_files_are_the_published_ones() -> None:
@@ -66,28 +67,15 @@ def test_names_of_files_are_the_published_ones() -> None:
 
 def test_a_view_says_when_and_how_often(tmp_path: Path) -> None:
     view = view_of(tmp_path, "2009-02-15")
-    assert datetime.fromtimestamp(view.start, UTC) == datetime(2009, 2, 15, 12, tzinfo=UTC)
-    assert view.fps == pytest.approx(1 / 360)
-
-
-def test_bytes_are_70_dbz_from_minus_10() -> None:
-    assert HKO7.scale is not None
-    np.testing.assert_allclose(HKO7.scale.physical(np.array([0, 255], np.uint8)), [-10, 60])
-
-
-@pytest.mark.parametrize(
-    ("mm_per_hour", "dbz"), [(0.5, 12.978), (2, 22.370), (5, 28.578), (10, 33.274), (30, 40.717)]
-)
-def test_rain_is_that_of_hong_kong(mm_per_hour: float, dbz: float) -> None:
-    """Z = 58.53 R^1.56: 10 log10(58.53) = 17.674, and 15.6 times the logarithm of rain."""
-    assert mm_per_hour in THRESHOLDS
-    assert reflectivity(np.array(mm_per_hour)) == pytest.approx(dbz, abs=2e-3)
-    assert rain(reflectivity(np.array(mm_per_hour))) == pytest.approx(mm_per_hour)
+    assert datetime.fromtimestamp(view.recording.start, UTC) == datetime(
+        2009, 2, 15, 12, tzinfo=UTC
+    )
+    assert view.camera.fps == pytest.approx(1 / 360)
 
 
 def test_nothing_is_missing_without_masks(tmp_path: Path) -> None:
     view = view_of(tmp_path, "2009-02-15")
-    frames = HKO7(Folder(tmp_path)).frames(view, range(2))
+    frames = HKO7(Folder(tmp_path)).frames(*view, range(2))
     assert frames.missing is None
     assert frames.pixels[:, 0, 0, 0].tolist() == [0, 1]
 
@@ -100,7 +88,7 @@ def test_a_mask_leaves_out_where_it_is_false(tmp_path: Path) -> None:
         write_scan(tmp_path, start + timedelta(minutes=6 * step), pixels, counts)
     (view,) = found(tmp_path)
     assert isinstance(view, View)
-    frames = HKO7(Folder(tmp_path)).frames(view, range(1, 2))
+    frames = HKO7(Folder(tmp_path)).frames(*view, range(1, 2))
     np.testing.assert_array_equal(frames.missing, ~counts[None])
     np.testing.assert_array_equal(frames.pixels[0, ..., 0], 200 * counts)
 
@@ -109,13 +97,16 @@ def test_a_gap_ends_a_recording_and_a_lone_picture_is_told(tmp_path: Path) -> No
     write_day(tmp_path, datetime(2009, 2, 15, tzinfo=UTC), (0, 1, 2, 5, 6, 9))
     views = [finding for finding in found(tmp_path) if isinstance(finding, View)]
     flaws = [finding for finding in found(tmp_path) if isinstance(finding, Flaw)]
-    assert [(view.name[11:16], view.length) for view in views] == [("00:00", 3), ("00:30", 2)]
+    assert [(view.recording.name[11:16], view.camera.length) for view in views] == [
+        ("00:00", 3),
+        ("00:30", 2),
+    ]
     assert [flaw.file for flaw in flaws] == ["radarPNG/2009/02/15/RAD090215005400.png"]
 
 
 def test_a_day_ends_a_recording(tmp_path: Path) -> None:
     write_day(tmp_path, datetime(2009, 2, 15, 23, 48, tzinfo=UTC), (0, 1, 2, 3))
-    names = [finding.name for finding in found(tmp_path) if isinstance(finding, View)]
+    names = [finding.recording.name for finding in found(tmp_path) if isinstance(finding, View)]
     assert names == ["2009-02-15T23:48:00Z", "2009-02-16T00:00:00Z"]
 
 
@@ -123,5 +114,5 @@ def test_days_of_masks_alone_are_passed_over(tmp_path: Path) -> None:
     truths = HKO7Case().write(tmp_path)
     for path in tmp_path.glob("radarPNG/2015/*/*/*"):
         path.unlink()
-    names = [finding.name for finding in found(tmp_path) if isinstance(finding, View)]
+    names = [finding.recording.name for finding in found(tmp_path) if isinstance(finding, View)]
     assert names == [truth.name for truth in truths[:2]]

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from reading import found_in
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.human36m import Human36M
-from worldmodel.data.pictures import decode_picture, encode_jpeg
-from worldmodel.data.view import Flaw, View
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.files.pictures import decode_picture, encode_jpeg
+from worldmodel.data.formats.video.human36m import Human36M
+from worldmodel.data.recording import Flaw, View
 from worldmodel.errors import InputError
 
 
 def found(folder: Path) -> list[View | Flaw]:
     reader = Human36M(Folder(folder))
-    return [finding for unit in reader.units() for finding in reader.scan(unit)]
+    return found_in(reader)
 
 
 def views(folder: Path) -> list[View]:
@@ -40,12 +41,12 @@ def test_the_middle_is_what_the_published_loader_cuts_out(side: int, tmp_path: P
     image = noise(side, 1000)
     write(tmp_path, "S1_Posing.54138969", range(1, 3), image)
     reader, (view,) = Human36M(Folder(tmp_path)), views(tmp_path)
-    image = decode_picture(encode_jpeg(image), "test")
+    image = decode_picture(encode_jpeg(image))
     middle = image[
         image.shape[0] // 4 : -image.shape[0] // 4, image.shape[1] // 4 : -image.shape[1] // 4
     ]
-    assert (view.height, view.width, view.channels) == middle.shape
-    np.testing.assert_array_equal(reader.frames(view, range(1, 2)).pixels[0], middle)
+    assert (view.camera.height, view.camera.width, view.camera.channels) == middle.shape
+    np.testing.assert_array_equal(reader.frames(*view, range(1, 2)).pixels[0], middle)
 
 
 @pytest.mark.parametrize(
@@ -61,21 +62,26 @@ def test_the_middle_is_what_the_published_loader_cuts_out(side: int, tmp_path: P
 def test_names(name: str, take: str, domain: str, part: str, tmp_path: Path) -> None:
     write(tmp_path / "images", name, range(1, 20, 5), noise(16, 16))
     (view,) = views(tmp_path)
-    assert view.name == f"images/{take}/000001"
-    assert view.camera == name.split(".")[1]
-    assert (view.domain, view.part, view.length, view.fps) == (domain, part, 4, 10.0)
+    assert view.recording.name == f"images/{take}/000001"
+    assert view.camera.name == name.split(".")[1]
+    assert (view.recording.domain, view.recording.part, view.camera.length, view.camera.fps) == (
+        domain,
+        part,
+        4,
+        10.0,
+    )
 
 
 def test_every_frame_is_fifty_a_second(tmp_path: Path) -> None:
     write(tmp_path, "S5_Waiting_1.54138969", range(7, 12), noise(16, 16))
     (view,) = views(tmp_path)
-    assert (view.name, view.fps) == ("S5_Waiting_1/000007", 50.0)
+    assert (view.recording.name, view.camera.fps) == ("S5_Waiting_1/000007", 50.0)
 
 
 def test_a_gap_ends_a_recording(tmp_path: Path) -> None:
     write(tmp_path, "S5_Waiting.54138969", range(1, 31, 5), noise(16, 16))
     (tmp_path / "S5_Waiting.54138969_000016.jpg").unlink()
-    assert [(view.name, view.length) for view in views(tmp_path)] == [
+    assert [(view.recording.name, view.camera.length) for view in views(tmp_path)] == [
         ("S5_Waiting/000001", 3),
         ("S5_Waiting/000021", 2),
     ]
@@ -88,7 +94,7 @@ def test_a_damaged_first_picture_costs_only_itself(tmp_path: Path) -> None:
     assert isinstance(flaw, Flaw)
     assert isinstance(view, View)
     assert flaw.file == "S5_Waiting.54138969_000001.jpg"
-    assert (view.name, view.length) == ("S5_Waiting/000006", 5)
+    assert (view.recording.name, view.camera.length) == ("S5_Waiting/000006", 5)
 
 
 def test_other_pictures_are_not_recognised(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from worldmodel.data.idx import read_idx
+from worldmodel.data.files.idx import read_idx
 from worldmodel.errors import InputError
 
 

@@ -11,17 +11,17 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from worldmodel.data.folder import Folder
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.format import Format
 from worldmodel.data.index import Scanned, scanned
 from worldmodel.data.reader import Reader, Unit
-from worldmodel.data.view import Flaw, Frames, Signals, View, no_signals
+from worldmodel.data.recording import Camera, Flaw, Frames, Recording, Signals, no_signals
 from worldmodel.errors import InputError, UnavailableError
 
 
 class Texts(Reader):
     """A file of two words is a recording per word; one that is empty is damaged."""
 
-    title = "texts"
     scans: tuple[str, ...] = ()
     interrupt_at = ""
     unreachable = False
@@ -34,7 +34,7 @@ class Texts(Reader):
     def units(self) -> Iterator[Unit]:
         return (Unit(name, (name,)) for name in self.folder.named(".txt"))
 
-    def scan(self, unit: Unit) -> Iterator[View | Flaw]:
+    def scan(self, unit: Unit) -> Iterator[Recording | Flaw]:
         if unit.name == self.interrupt_at:
             raise KeyboardInterrupt
         if self.unreachable:
@@ -45,19 +45,18 @@ class Texts(Reader):
             return
         words = self.folder.local(unit.name).read_text().split()
         if not words:
-            raise InputError(f"{self.folder.local(unit.name)}: no words")
+            raise InputError("no words")
         for number, word in enumerate(words):
             if word == "bad":
                 yield Flaw(unit.name, f"{unit.name}/{number}", "a bad word")
                 continue
-            yield View(
+            yield Recording(
                 name=f"{unit.name}/{number}",
-                camera="left",
                 file=unit.name,
-                length=len(word),
-                height=4,
-                width=4,
-                channels=1,
+                cameras=(
+                    Camera("left", len(word), 4, 4, channels=1, fps=5.0, place={"nested": [3]}),
+                    Camera("right", 2, 4, 6, channels=3),
+                ),
                 domain=word,
                 action_names=("dx", "grip"),
                 action_units=("m", ""),
@@ -65,11 +64,11 @@ class Texts(Reader):
                 place={"number": number, "list": [1, 2]},
             )
 
-    def frames(self, view: View, steps: range) -> Frames:
+    def frames(self, recording: Recording, camera: Camera, steps: range) -> Frames:
         return Frames(np.zeros((len(steps), 4, 4, 1), np.uint8))
 
-    def signals(self, view: View) -> Signals:
-        return no_signals(view.length)
+    def signals(self, recording: Recording, camera: Camera) -> Signals:
+        return no_signals(camera.length)
 
 
 @pytest.fixture
@@ -93,7 +92,7 @@ def test_a_second_scan_reads_nothing_and_finds_the_same(texts: Path) -> None:
     assert first.scans == ("a.txt", "b.txt", "c.txt")
     assert again.scans == ()
     assert repr(same) == repr(found)  # NaN differs from itself
-    assert [view.name for view in found.views] == ["a.txt/0", "a.txt/1", "b.txt/0"]
+    assert [recording.name for recording in found.recordings] == ["a.txt/0", "a.txt/1", "b.txt/0"]
     assert found.flaws == (
         Flaw("b.txt", "b.txt/1", "a bad word"),
         Flaw("c.txt", "", "no words"),
@@ -107,16 +106,34 @@ def test_what_has_changed_is_scanned_again_and_gets_another_version(texts: Path)
     (texts / "d.txt").write_text("new")
     reader, renewed = scan(texts)
     assert reader.scans == ("a.txt", "d.txt")
-    assert [view.domain for view in renewed.views] == ["north", "south", "west", "east", "new"]
+    assert [recording.domain for recording in renewed.recordings] == [
+        "north",
+        "south",
+        "west",
+        "east",
+        "new",
+    ]
     assert [flaw.file for flaw in renewed.flaws] == ["b.txt"]
-    assert renewed.versions[0] != found.versions[0]
-    assert renewed.versions[3] == found.versions[2]
+    assert renewed.recordings[0].version != found.recordings[0].version
+    assert renewed.recordings[3].version == found.recordings[2].version
 
 
 def test_a_changed_time_alone_counts_as_a_change(texts: Path) -> None:
     scan(texts)
     os.utime(texts / "b.txt", ns=(1, 1))
     assert scan(texts)[0].scans == ("b.txt",)
+
+
+def test_another_version_of_the_format_scans_anew(
+    texts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, found = scan(texts)
+    monkeypatch.setattr(Texts, "version", 2)
+    reader, same = scan(texts)
+    assert reader.scans == ("a.txt", "b.txt", "c.txt")
+    assert [recording.version for recording in same.recordings] != [
+        recording.version for recording in found.recordings
+    ]
 
 
 def test_an_interrupted_scan_goes_on_where_it_was(texts: Path) -> None:
@@ -147,16 +164,16 @@ def test_a_file_that_could_not_be_fetched_is_sought_again(texts: Path) -> None:
     assert len(scanned(reader).flaws) == 3
     again, found = scan(texts)
     assert len(again.scans) == 3
-    assert len(found.views) == 3
+    assert len(found.recordings) == 3
 
 
 def test_a_missing_library_is_told_before_the_scan(texts: Path) -> None:
     class Needy(Texts):
         libraries = ("no_such_library",)
 
-    reader = Needy(Folder(texts))
+    needy = Format("texts", "texts", Needy, extra="worldmodel[logs]")
     with pytest.raises(InputError, match=r"no_such_library.*pip install 'worldmodel\[logs\]'"):
-        scanned(reader)
+        needy.open(Folder(texts))
 
 
 def test_text_that_cannot_be_written_does_no_harm(texts: Path) -> None:
@@ -173,7 +190,7 @@ def test_a_place_that_cannot_be_written_does_not_stop_the_scan(
     blocked.write_text("")
     monkeypatch.setenv("WORLDMODEL_CACHE", str(blocked))
     with caplog.at_level(logging.WARNING):
-        assert len(scan(texts)[1].views) == 3
+        assert len(scan(texts)[1].recordings) == 3
     assert "the index is not kept" in caplog.text
 
 

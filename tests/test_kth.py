@@ -9,12 +9,13 @@ import av
 import numpy as np
 import pytest
 from formats.kth import LIST, gray, write_video
+from reading import found_in, frames_at
+from writing import encode_png
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.kth import KTH
-from worldmodel.data.formats.kth_frames import KTHFrames
-from worldmodel.data.pictures import encode_png
-from worldmodel.data.view import Flaw, View
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.formats.video.kth import KTH
+from worldmodel.data.formats.video.kth_frames import KTHFrames
+from worldmodel.data.recording import Flaw, View
 from worldmodel.errors import InputError
 
 PUBLISHED = {
@@ -30,7 +31,7 @@ PUBLISHED = {
 
 
 def found(reader: KTH | KTHFrames) -> list[View | Flaw]:
-    return [finding for unit in reader.units() for finding in reader.scan(unit)]
+    return found_in(reader)
 
 
 def views(reader: KTH | KTHFrames) -> list[View]:
@@ -43,8 +44,8 @@ def test_published_lines(line: str, tmp_path: Path) -> None:
     write_video(tmp_path / f"{name}_uncomp.avi", np.zeros((600, 16, 16, 3), np.uint8))
     (tmp_path / "00sequences.txt").write_text(f"{line}\n{LIST}")
     read = views(KTH(Folder(tmp_path)))
-    assert [view.length for view in read] == PUBLISHED[line]
-    assert [view.name for view in read] == [
+    assert [view.camera.length for view in read] == PUBLISHED[line]
+    assert [view.recording.name for view in read] == [
         f"{name}_uncomp.avi/{number + 1}" for number in range(len(read))
     ]
 
@@ -55,7 +56,7 @@ def test_a_sequence_begins_with_the_frame_that_is_listed(tmp_path: Path) -> None
     (tmp_path / "00sequences.txt").write_text("person01_boxing_d1\tframes\t5-9,")
     reader = KTH(Folder(tmp_path))
     (view,) = views(reader)
-    read = reader.frames(view, range(view.length)).pixels[..., 0].astype(int)
+    read = reader.frames(*view, range(view.camera.length)).pixels[..., 0].astype(int)
     distances = np.abs(read[0] - frames[..., 0]).mean(axis=(1, 2))
     assert distances.argmin() == 4
     assert np.abs(read[-1] - frames[8, ..., 0]).mean() < 3
@@ -65,10 +66,10 @@ def test_what_is_known_of_a_recording(tmp_path: Path) -> None:
     for name in ("boxing/person16_boxing_d4", "running/person17_running_d1"):
         write_video(tmp_path / f"{name}_uncomp.avi", gray(0, 4))
     boxing, running = views(KTH(Folder(tmp_path)))
-    assert boxing.name == "boxing/person16_boxing_d4_uncomp.avi"
-    assert (boxing.domain, boxing.part) == ("boxing", "train")
-    assert (running.domain, running.part) == ("running", "test")
-    assert (boxing.channels, boxing.fps, boxing.length) == (1, 25.0, 4)
+    assert boxing.recording.name == "boxing/person16_boxing_d4_uncomp.avi"
+    assert (boxing.recording.domain, boxing.recording.part) == ("boxing", "train")
+    assert (running.recording.domain, running.recording.part) == ("running", "test")
+    assert (boxing.camera.channels, boxing.camera.fps, boxing.camera.length) == (1, 25.0, 4)
 
 
 def test_a_video_cut_short_keeps_the_sequences_before_the_cut(tmp_path: Path) -> None:
@@ -80,10 +81,10 @@ def test_a_video_cut_short_keeps_the_sequences_before_the_cut(tmp_path: Path) ->
     (tmp_path / "00sequences.txt").write_text(f"{line}\n{LIST}")
     reader = KTH(Folder(tmp_path))
     (kept,) = views(reader)
-    assert (kept.name, kept.length) == ("person01_boxing_d4_uncomp.avi/1", 20)
-    assert len(reader.frames(kept, range(20)).pixels) == 20
+    assert (kept.recording.name, kept.camera.length) == ("person01_boxing_d4_uncomp.avi/1", 20)
+    assert len(reader.frames(*kept, range(20)).pixels) == 20
     (flaw,) = [finding for finding in found(reader) if isinstance(finding, Flaw)]
-    assert flaw.episode == "person01_boxing_d4_uncomp.avi/2"
+    assert flaw.recording == "person01_boxing_d4_uncomp.avi/2"
 
 
 def test_a_list_without_the_video_is_refused(tmp_path: Path) -> None:
@@ -105,15 +106,16 @@ def test_real_clips_under_their_published_names(data: Path, tmp_path: Path) -> N
         shutil.copy(clip, tmp_path / f"person{number + 14}_walking_d1_uncomp.avi")
     reader = KTH(Folder(tmp_path))
     read = views(reader)
-    assert [view.part for view in read] == ["train"] * 3 + ["test"] * 2
-    assert [(view.length, view.height, view.width, view.fps) for view in read] == [
-        (75, 32, 32, 25.0)
-    ] * 5
+    assert [view.recording.part for view in read] == ["train"] * 3 + ["test"] * 2
+    assert [
+        (view.camera.length, view.camera.height, view.camera.width, view.camera.fps)
+        for view in read
+    ] == [(75, 32, 32, 25.0)] * 5
     for clip, view in zip(clips, read, strict=True):
         with av.open(str(clip)) as container:
-            colours = np.stack([f.to_ndarray(format="rgb24") for f in container.decode(video=0)])
-        luma = colours @ np.array([0.299, 0.587, 0.114])
-        pixels = reader.frames(view, range(50, 60)).pixels[..., 0]
+            colors = np.stack([f.to_ndarray(format="rgb24") for f in container.decode(video=0)])
+        luma = colors @ np.array([0.299, 0.587, 0.114])
+        pixels = reader.frames(*view, range(50, 60)).pixels[..., 0]
         assert np.abs(pixels - luma[50:60]).max() < 1
         assert pixels.std() > 5
 
@@ -126,15 +128,16 @@ def test_pictures_split_where_frames_were_left_out(tmp_path: Path) -> None:
         (video / f"image_{number:04d}.png").write_bytes(encode_png(frame))
     (video / "notes.txt").write_text("no picture")
     reader = KTHFrames(Folder(tmp_path))
-    first, second, alone = found(reader)
+    alone, first, second = found(reader)
     assert isinstance(first, View)
     assert isinstance(second, View)
     assert isinstance(alone, Flaw)
-    assert first.name == "kth/walking/person20_walking_d1_uncomp/image_0001"
-    assert second.name.endswith("image_0050")
+    assert first.recording.name == "kth/walking/person20_walking_d1_uncomp/image_0001"
+    assert second.recording.name.endswith("image_0050")
     assert alone.file.endswith("image_0099.png")
-    assert (first.length, first.fps, first.part, first.domain) == (4, 25.0, "test", "walking")
-    np.testing.assert_array_equal(reader.frames(second, range(1, 4)).pixels, frames[5:8, ..., :1])
+    assert (first.camera.length, first.camera.fps) == (4, 25.0)
+    assert (first.recording.part, first.recording.domain) == ("test", "walking")
+    np.testing.assert_array_equal(reader.frames(*second, range(1, 4)).pixels, frames[5:8, ..., :1])
 
 
 def test_names_of_other_extractions(tmp_path: Path) -> None:
@@ -143,7 +146,7 @@ def test_names_of_other_extractions(tmp_path: Path) -> None:
     for number, frame in enumerate(gray(1, 12), 1):
         (video / f"image-{number:03d}_64x64.png").write_bytes(encode_png(frame))
     (view,) = views(KTHFrames(Folder(tmp_path)))
-    assert (view.length, view.part) == (12, "train")
+    assert (view.camera.length, view.recording.part) == (12, "train")
 
 
 def test_an_empty_picture_splits_a_recording(tmp_path: Path) -> None:
@@ -155,7 +158,7 @@ def test_an_empty_picture_splits_a_recording(tmp_path: Path) -> None:
     flaw, first, second = found(KTHFrames(Folder(tmp_path)))
     assert isinstance(flaw, Flaw)
     assert flaw.reason == "empty file"
-    assert [view.length for view in (first, second) if isinstance(view, View)] == [2, 2]
+    assert [view.camera.length for view in (first, second) if isinstance(view, View)] == [2, 2]
 
 
 def test_only_the_wanted_pictures_are_read(tmp_path: Path) -> None:
@@ -168,6 +171,6 @@ def test_only_the_wanted_pictures_are_read(tmp_path: Path) -> None:
     (view,) = views(reader)
     for number in (0, 1, 4, 5):
         (video / f"image_{number:04d}.png").unlink()
-    np.testing.assert_array_equal(reader.frames(view, range(2, 4)).pixels, frames[2:4, ..., :1])
+    np.testing.assert_array_equal(reader.frames(*view, range(2, 4)).pixels, frames[2:4, ..., :1])
     with pytest.raises(InputError, match=r"image_0004\.png: .*frame 4: cannot be read"):
-        reader.frames(view, range(3, 5))
+        frames_at(reader, view, range(3, 5))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +27,19 @@ from formats.lerobot_v3 import (
     write_groups,
     write_json,
 )
+from reading import found_in
+from writing import film_of, footage
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.lerobot_info import filled
-from worldmodel.data.formats.lerobot_statistics import PictureStatistics, in_all, of_numbers
-from worldmodel.data.formats.lerobot_v2 import LeRobotV2
-from worldmodel.data.formats.lerobot_v3 import LeRobotV3
-from worldmodel.data.formats.lerobot_writer import LeRobotWriter
-from worldmodel.data.parquet import Parquet
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.files.parquet import Parquet
+from worldmodel.data.formats.robots.lerobot.info import filled
+from worldmodel.data.formats.robots.lerobot.statistics import PictureStatistics, in_all, of_numbers
+from worldmodel.data.formats.robots.lerobot.v2 import LeRobotV2
+from worldmodel.data.formats.robots.lerobot.v3 import LeRobotV3
+from worldmodel.data.formats.robots.lerobot.writer import LeRobotWriter
 from worldmodel.data.reader import Reader
-from worldmodel.data.view import Flaw, Signals, View
-from worldmodel.data.writer import Film, Recording
+from worldmodel.data.recording import Camera, Flaw, Signals, View
+from worldmodel.data.writer import Footage
 from worldmodel.errors import InputError
 
 PUBLISHED = [
@@ -74,14 +76,14 @@ def test_a_real_data_set_is_read_as_by_the_library(
     wrist: float,
 ) -> None:
     reader = LeRobotV3(Folder(data / "lerobot_v3_franka"))
-    views = {(view.name, view.camera): view for view in found(reader)[0]}
+    views = {(view.recording.name, view.camera.name): view for view in found(reader)[0]}
     for camera, mean in (("exterior", exterior), ("wrist", wrist)):
         view = views[f"episode_{episode:06d}", camera]
-        signals = reader.signals(view)
+        signals = reader.signals(*view)
         assert signals.states[step, :3] == pytest.approx(state, abs=6e-5)
         if action is not None:
             assert signals.actions[step, :3] == pytest.approx(action, abs=6e-5)
-        pixels = reader.frames(view, range(step, step + 1)).pixels
+        pixels = reader.frames(*view, range(step, step + 1)).pixels
         assert (pixels / 255).mean() == pytest.approx(mean, abs=6e-6)
 
 
@@ -90,33 +92,41 @@ def test_a_real_data_set_is_complete(data: Path) -> None:
     views, flaws = found(LeRobotV3(Folder(data / "lerobot_v3_franka")))
     assert not flaws
     assert len(views) == 22
-    assert sum(view.length for view in views[::2]) == 843
-    assert {(view.height, view.width, view.fps) for view in views} == {(192, 320, 5)}
-    assert views[2].task == "Put the blue block in the green bowl"
-    assert views[0].action_names == ("x", "y", "z", "roll", "pitch", "yaw", "gripper")
-    assert {view.domain for view in views} == {"franka"}
+    assert sum(view.camera.length for view in views[::2]) == 843
+    assert {(view.camera.height, view.camera.width, view.camera.fps) for view in views} == {
+        (192, 320, 5)
+    }
+    assert views[2].recording.instruction == "Put the blue block in the green bowl"
+    assert views[0].recording.action_names == ("x", "y", "z", "roll", "pitch", "yaw", "gripper")
+    assert {view.recording.domain for view in views} == {"franka"}
 
 
 @pytest.mark.data
 def test_of_a_partly_downloaded_data_set_the_rest_is_read(data: Path) -> None:
     reader = LeRobotV2(Folder(data / "g1_lerobot_v21"))
     views, flaws = found(reader)
-    assert [view.name for view in views] == [f"episode_{n:06d}" for n in (10, 20, 24, 28, 29, 30)]
-    assert [view.length for view in views] == [290, 297, 297, 278, 221, 277]
-    assert len(flaws) == len({flaw.episode for flaw in flaws}) == 94
+    assert [view.recording.name for view in views] == [
+        f"episode_{n:06d}" for n in (10, 20, 24, 28, 29, 30)
+    ]
+    assert [view.camera.length for view in views] == [290, 297, 297, 278, 221, 277]
+    assert len(flaws) == len({flaw.recording for flaw in flaws}) == 94
     assert {flaw.reason for flaw in flaws} == {"the file is absent"}
-    assert reader.frames(views[0], range(2, 4)).pixels.shape == (2, 480, 640, 3)
-    assert views[0].action_names[0] == "kLeftShoulderPitch"
-    assert views[0].domain == "Unitree_G1_Inspire"
+    assert reader.frames(*views[0], range(2, 4)).pixels.shape == (2, 480, 640, 3)
+    assert views[0].recording.action_names[0] == "kLeftShoulderPitch"
+    assert views[0].recording.domain == "Unitree_G1_Inspire"
 
 
 def test_views_tell_what_info_and_list_say(folder: Path) -> None:
     view = found(LeRobotV3(Folder(folder)))[0][3]
-    assert (view.name, view.camera, view.task) == (NAMES[1], "front", "pull")
-    assert view.action_names == ("x", "y", "gripper")
-    assert view.state_names == ("a", "b")
-    assert view.file == "data/chunk-000/file-000.parquet"
-    assert (view.domain, view.fps, view.part) == ("so100", FPS, "")
+    assert (view.recording.name, view.camera.name, view.recording.instruction) == (
+        NAMES[1],
+        "front",
+        "pull",
+    )
+    assert view.recording.action_names == ("x", "y", "gripper")
+    assert view.recording.state_names == ("a", "b")
+    assert view.recording.file == "data/chunk-000/file-000.parquet"
+    assert (view.recording.domain, view.camera.fps, view.recording.part) == ("so100", FPS, "")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +146,7 @@ def test_views_tell_what_info_and_list_say(folder: Path) -> None:
 )
 def test_names_of_actions(folder: Path, said: object, names: tuple[str, ...]) -> None:
     edit_info(folder, lambda said_: said_["features"]["action"].update(names=said))
-    assert found(LeRobotV3(Folder(folder)))[0][0].action_names == names
+    assert found(LeRobotV3(Folder(folder)))[0][0].recording.action_names == names
 
 
 @pytest.mark.parametrize(
@@ -152,28 +162,31 @@ def test_names_of_actions(folder: Path, said: object, names: tuple[str, ...]) ->
 )
 def test_published_parts(folder: Path, splits: object, parts: list[str]) -> None:
     edit_info(folder, lambda said: said.update(splits=splits))
-    assert [view.part for view in found(LeRobotV3(Folder(folder)))[0][::3]] == parts
+    assert [view.recording.part for view in found(LeRobotV3(Folder(folder)))[0][::3]] == parts
 
 
 def test_the_order_of_sides_is_as_named_and_unknown_keys_do_not_matter(folder: Path) -> None:
     def edit(said: dict[str, Any]) -> None:
         said.update(tools=[1], total_videos=None)
         said["features"][FRONT].update(
-            shape=[3, 24, 32], names=["channels", "height", "width"], colour=None
+            shape=[3, 24, 32], names=["channels", "height", "width"], color=None
         )
         del said["robot_type"]
 
     edit_info(folder, edit)
     view = found(LeRobotV3(Folder(folder)))[0][0]
-    assert (view.height, view.width, view.channels) == (24, 32, 3)
-    assert view.domain == "unknown"
+    assert (view.camera.height, view.camera.width, view.camera.channels) == (24, 32, 3)
+    assert view.recording.domain == "unknown"
 
 
 @pytest.mark.parametrize("where", ["info", "video_info"])
 def test_depth_is_no_camera(folder: Path, where: str) -> None:
     mark = {where: {"video.is_depth_map": True}}
     edit_info(folder, lambda said: said["features"][WRIST].update(mark))
-    assert [view.camera for view in found(LeRobotV3(Folder(folder)))[0][:2]] == ["front", "palm"]
+    assert [view.camera.name for view in found(LeRobotV3(Folder(folder)))[0][:2]] == [
+        "front",
+        "palm",
+    ]
 
 
 @pytest.mark.parametrize("case", [LeRobotV2Case(), LeRobotV3Case()])
@@ -185,10 +198,10 @@ def test_without_a_path_of_videos_pictures_in_the_data_are_left(
     edit_info(tmp_path, lambda said: said.update(video_path=None))
     reader = case.reader(Folder(tmp_path))
     views, flaws = found(reader)
-    assert [view.camera for view in views] == ["palm"] * 4
+    assert [view.camera.name for view in views] == ["palm"] * 4
     assert not flaws
     np.testing.assert_array_equal(
-        reader.frames(views[1], range(2, 5)).pixels, truths[5].pixels[2:5]
+        reader.frames(*views[1], range(2, 5)).pixels, truths[5].pixels[2:5]
     )
 
 
@@ -207,8 +220,8 @@ def test_data_sets_without_actions_and_states_are_read(folder: Path) -> None:
     edit_info(folder, edit)
     reader = LeRobotV3(Folder(folder))
     view = found(reader)[0][0]
-    assert (view.action_names, view.state_names) == ((), ())
-    assert [values.shape for values in reader.signals(view)] == [(5, 0), (6, 0)]
+    assert (view.recording.action_names, view.recording.state_names) == ((), ())
+    assert [values.shape for values in reader.signals(*view)] == [(5, 0), (6, 0)]
 
 
 @pytest.mark.parametrize(
@@ -222,7 +235,7 @@ def test_numbers_keep_their_precision(folder: Path, dtype: type, read: type) -> 
     table = table.set_column(table.column_names.index("action"), "action", column)
     write_groups(folder / "data/chunk-000/file-001.parquet", [table])
     reader = LeRobotV3(Folder(folder))
-    actions = reader.signals(found(reader)[0][-1]).actions
+    actions = reader.signals(*found(reader)[0][-1]).actions
     assert actions.dtype == read
     np.testing.assert_array_equal(actions, recorded[:-1])
 
@@ -241,10 +254,10 @@ def test_actions_of_one_and_of_two_dimensions_are_read(folder: Path) -> None:
     edit_info(folder, edit)
     reader = LeRobotV3(Folder(folder))
     view = found(reader)[0][-1]
-    signals = reader.signals(view)
+    signals = reader.signals(*view)
     np.testing.assert_array_equal(signals.actions, grid.reshape(5, 4)[:-1])
     np.testing.assert_array_equal(signals.states, [[1], [2], [3], [4], [5]])
-    assert view.state_names == ("state_0",)
+    assert view.recording.state_names == ("state_0",)
 
 
 def test_times_may_be_off_by_less_than_half_a_frame(folder: Path) -> None:
@@ -255,7 +268,7 @@ def test_times_may_be_off_by_less_than_half_a_frame(folder: Path) -> None:
     edited_rows(1, late)(folder)
     reader = LeRobotV3(Folder(folder))
     view = found(reader)[0][3]
-    pixels = reader.frames(view, range(9)).pixels.astype(int)
+    pixels = reader.frames(*view, range(9)).pixels.astype(int)
     assert np.abs(pixels - moving_square(1, 9)).mean(axis=(1, 2, 3)).max() < 4
 
 
@@ -280,8 +293,8 @@ def test_a_window_reads_the_rows_of_its_episode_alone(
 
     monkeypatch.setattr(Parquet, "read_group", noted)
     for _ in range(2):
-        reader.signals(view)
-        reader.frames(view, range(3, 5))
+        reader.signals(*view)
+        reader.frames(*view, range(3, 5))
     assert read == [("action", 1), ("observation.state", 1)]
 
 
@@ -326,18 +339,18 @@ def test_a_parquet_file_cannot_declare_more_rows_than_bytes_can_hold(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = folder / "data/chunk-000/file-000.parquet"
-    assert len(Parquet(path, "x")) == 22
-    monkeypatch.setattr("worldmodel.data.parquet.SMALL", 0)
-    monkeypatch.setattr("worldmodel.data.parquet.ROWS_PER_BYTE", 0)
+    assert len(Parquet(path)) == 22
+    monkeypatch.setattr("worldmodel.data.files.parquet.SMALL", 0)
+    monkeypatch.setattr("worldmodel.data.files.parquet.ROWS_PER_BYTE", 0)
     with pytest.raises(InputError, match="declares 22 rows in a file of"):
-        Parquet(path, "x")
+        Parquet(path)
 
 
 def test_rows_are_read_across_row_groups(tmp_path: Path) -> None:
     values = walk(0, 23, 3)
     table = pa.table({"a": values.tolist(), "b": np.arange(23)})
     pq.write_table(table, tmp_path / "a.parquet", row_group_size=5)
-    file = Parquet(tmp_path / "a.parquet", "a.parquet")
+    file = Parquet(tmp_path / "a.parquet")
     for rows in (range(23), range(4, 6), range(5, 10), range(22, 23), range(9, 21)):
         np.testing.assert_array_equal(file.numbers("a", rows), values[rows.start : rows.stop])
         np.testing.assert_array_equal(file.numbers("b", rows), rows)
@@ -351,34 +364,38 @@ def test_pictures_are_read_across_row_groups_and_batches(tmp_path: Path) -> None
     kind = pa.struct({"bytes": pa.binary(), "path": pa.string()})
     table = pa.table({"a.b": pa.array(pictures, kind), "a.bc": np.arange(90)})
     pq.write_table(table, tmp_path / "a.parquet", row_group_size=40)
-    file = Parquet(tmp_path / "a.parquet", "a.parquet")
+    file = Parquet(tmp_path / "a.parquet")
     for rows in (range(90), range(17, 18), range(39, 41), range(33, 88), range(80, 90)):
         assert file.pictures("a.b", rows) == [bytes([n]) for n in rows]
     with pytest.raises(InputError, match="expected pictures in column"):
         file.pictures("a.bc", range(2))
 
 
-def recording(number: int, length: int, **others: Any) -> Recording:
-    """A recording of two cameras."""
-    films = {
-        camera: Film(24, 32, partial(iter, moving_square(number + 4 * index, length)))
+def films(number: int, length: int) -> dict[str, np.ndarray]:
+    """Pictures of two cameras."""
+    return {
+        camera: moving_square(number + 4 * index, length)
         for index, camera in enumerate(("front", "wrist"))
     }
+
+
+def recording(number: int, length: int, **others: Any) -> Footage:
+    """A recording of two cameras."""
     values: dict[str, Any] = {
         "name": f"recording/{number}",
-        "films": films,
+        "films": films(number, length),
         "signals": Signals(walk(number, length - 1, 3), walk(number + 9, length, 2)),
         "action_names": ("dx", "dy", "gripper"),
         "action_units": ("m", "m", ""),
         "state_names": ("x", "y"),
         "fps": 10.0,
         "domain": "franka",
-        "task": ("push", "pull")[number % 2],
+        "instruction": ("push", "pull")[number % 2],
     }
-    return Recording(**(values | others))
+    return footage(**(values | others))
 
 
-def written(folder: Path, *recordings: Recording) -> None:
+def written(folder: Path, *recordings: Footage) -> None:
     """Write a data set."""
     with LeRobotWriter(folder) as writer:
         for each in recordings:
@@ -393,18 +410,19 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     reader = LeRobotV3(Folder(tmp_path))
     views, flaws = found(reader)
     assert not flaws
-    assert [(view.name, view.camera) for view in views] == [
+    assert [(view.recording.name, view.camera.name) for view in views] == [
         (name, camera) for name in NAMES[:3] for camera in ("front", "wrist")
     ]
     for view, each in zip(views, np.repeat(np.array(THREE, object), 2), strict=True):
-        frames = np.stack(list(each.films[view.camera].frames()))
-        pixels = reader.frames(view, range(view.length)).pixels.astype(int)
+        frames = film_of(each, view.camera.name)
+        pixels = reader.frames(*view, range(view.camera.length)).pixels.astype(int)
         assert np.abs(pixels - frames).mean(axis=(1, 2, 3)).max() < 4
-        for read, recorded in zip(reader.signals(view), each.signals, strict=True):
+        for read, recorded in zip(reader.signals(*view), each.signals, strict=True):
             np.testing.assert_array_equal(read, recorded)
-        assert (view.action_names, view.action_units) == (each.action_names, each.action_units)
-        assert (view.state_names, view.fps, view.domain) == (each.state_names, 10, "franka")
-        assert view.task == each.task
+        known, own = each.recording, view.recording
+        assert (own.action_names, own.action_units) == (known.action_names, known.action_units)
+        assert (own.state_names, view.camera.fps, own.domain) == (known.state_names, 10, "franka")
+        assert own.instruction == known.instruction
 
 
 @pytest.mark.data
@@ -454,11 +472,14 @@ def test_tasks_are_the_index_of_a_table_of_pandas(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_run_is_gone_on_with(tmp_path: Path) -> None:
-    def broken() -> Iterator[np.ndarray]:
+    def broken(camera: Camera) -> Iterator[np.ndarray]:
+        if camera.name == "front":
+            yield from THREE[1].frames(camera)
+            return
         yield np.zeros((24, 32, 3), np.uint8)
         raise KeyboardInterrupt
 
-    bad = recording(1, 9, films={**THREE[1].films, "wrist": Film(24, 32, broken)})
+    bad = replace(THREE[1], frames=broken)
     with pytest.raises(KeyboardInterrupt):
         written(tmp_path / "a", THREE[0], bad)
     first = tmp_path / "a/videos" / WRIST / "chunk-000/file-000.mp4"
@@ -486,7 +507,7 @@ def test_an_interrupted_run_is_gone_on_with(tmp_path: Path) -> None:
     ],
 )
 def test_only_the_same_run_is_gone_on_with(
-    tmp_path: Path, recordings: list[Recording], reason: str
+    tmp_path: Path, recordings: list[Footage], reason: str
 ) -> None:
     written(tmp_path, *THREE)
     with pytest.raises(InputError, match=reason):
@@ -501,11 +522,11 @@ def test_another_data_set_is_not_written_over(folder: Path) -> None:
 
 def test_recordings_must_fit_each_other(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="recording/1: expected the same features"):
-        written(tmp_path, THREE[0], recording(1, 9, films={"front": THREE[1].films["front"]}))
+        written(tmp_path, THREE[0], recording(1, 9, films={"front": films(1, 9)["front"]}))
 
 
 def test_cameras_may_come_in_another_order(tmp_path: Path) -> None:
-    turned = recording(1, 9, films={key: THREE[1].films[key] for key in ("wrist", "front")})
+    turned = recording(1, 9, films=dict(reversed(films(1, 9).items())))
     written(tmp_path / "a", THREE[0], turned)
     written(tmp_path / "b", THREE[0], THREE[1])
     file = f"videos/{FRONT}/chunk-000/file-001.mp4"
@@ -514,14 +535,14 @@ def test_cameras_may_come_in_another_order(tmp_path: Path) -> None:
 
 def test_films_must_be_as_long_as_signals(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected 6 frames, got 7"):
-        written(tmp_path, recording(0, 6, films=recording(0, 7).films))
+        written(tmp_path, recording(0, 6, films=films(0, 7)))
 
 
 def test_names_of_cameras_become_those_of_files(tmp_path: Path) -> None:
-    film = THREE[0].films["front"]
+    film = films(0, 6)["front"]
     written(tmp_path / "a", recording(0, 6, films={"": film}))
     written(tmp_path / "b", recording(0, 6, films={"/camera/left": film}))
-    cameras = [found(LeRobotV3(Folder(tmp_path / part)))[0][0].camera for part in "ab"]
+    cameras = [found(LeRobotV3(Folder(tmp_path / part)))[0][0].camera.name for part in "ab"]
     assert cameras == ["image", "_camera_left"]
     with pytest.raises(InputError, match="cameras of different names"):
         written(tmp_path / "c", recording(0, 6, films={"a/b": film, "a_b": film}))
@@ -537,15 +558,19 @@ def test_single_numbers_and_none_at_all_are_written(tmp_path: Path) -> None:
         action_units=("",),
         state_names=(),
         fps=0.0,
-        task="",
+        instruction="",
     )
     written(tmp_path, one)
     schema = pq.read_schema(tmp_path / "data/chunk-000/file-000.parquet")
     assert schema.field("action").type == pa.float64()
     reader = LeRobotV3(Folder(tmp_path))
     view = found(reader)[0][0]
-    assert (view.action_names, view.state_names, view.task) == (("grip",), (), "")
-    np.testing.assert_array_equal(reader.signals(view).actions, signals.actions)
+    assert (
+        view.recording.action_names,
+        view.recording.state_names,
+        view.recording.instruction,
+    ) == (("grip",), (), "")
+    np.testing.assert_array_equal(reader.signals(*view).actions, signals.actions)
 
 
 @pytest.mark.parametrize(
@@ -557,7 +582,7 @@ def test_any_frame_rate_is_kept_as_exactly_as_in_the_video(
     written(tmp_path, recording(0, 23, fps=fps))
     views, flaws = found(LeRobotV3(Folder(tmp_path)))
     assert not flaws
-    assert views[0].fps == pytest.approx(kept, rel=1e-12)
+    assert views[0].camera.fps == pytest.approx(kept, rel=1e-12)
 
 
 def test_a_frame_rate_that_no_video_has_is_refused(tmp_path: Path) -> None:
@@ -609,7 +634,7 @@ def test_statistics_of_all_episodes_are_those_of_all_numbers() -> None:
 
 def found(reader: Reader) -> tuple[list[View], list[Flaw]]:
     """What a scan finds."""
-    findings = [finding for unit in reader.units() for finding in reader.scan(unit)]
+    findings = found_in(reader)
     views = [finding for finding in findings if isinstance(finding, View)]
     return views, [finding for finding in findings if isinstance(finding, Flaw)]
 

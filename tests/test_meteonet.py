@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 from formats.meteonet import FIRST, write_maps
+from reading import found_in, frames_at
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.meteonet import MeteoNet
-from worldmodel.data.view import Flaw, View
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.formats.radar.meteonet import MeteoNet
+from worldmodel.data.recording import Flaw, View
 from worldmodel.errors import InputError
 
 START = datetime(2016, 8, 21, 0, 10)
@@ -26,7 +27,7 @@ def every_five_minutes(count: int, start: datetime = START) -> list[datetime]:
 
 def found(folder: Path) -> list[View | Flaw]:
     reader = MeteoNet(Folder(folder))
-    return [finding for unit in reader.units() for finding in reader.scan(unit)]
+    return found_in(reader)
 
 
 def write_dates(path: Path, data: bytes, count: int) -> None:
@@ -53,8 +54,10 @@ def test_dates_are_read_as_they_were_published(tmp_path: Path) -> None:
     write_dates(tmp_path / FIRST, pickled, 2)
     (view,) = found(tmp_path)
     assert isinstance(view, View)
-    assert datetime.fromtimestamp(view.start, UTC) == datetime(2016, 8, 21, 0, 55, tzinfo=UTC)
-    assert view.fps == pytest.approx(1 / 300)
+    assert datetime.fromtimestamp(view.recording.start, UTC) == datetime(
+        2016, 8, 21, 0, 55, tzinfo=UTC
+    )
+    assert view.camera.fps == pytest.approx(1 / 300)
 
 
 def test_a_pickle_is_not_executed(tmp_path: Path) -> None:
@@ -80,7 +83,7 @@ def test_dates_of_numpy_are_read(tmp_path: Path, unit: str) -> None:
     write_maps(tmp_path / FIRST, np.zeros((3, 8, 8), np.int16), dates)
     (view,) = found(tmp_path)
     assert isinstance(view, View)
-    assert view.start == START.replace(tzinfo=UTC).timestamp()
+    assert view.recording.start == START.replace(tzinfo=UTC).timestamp()
 
 
 def test_a_gap_ends_a_recording_and_a_lone_map_is_told(tmp_path: Path) -> None:
@@ -91,9 +94,9 @@ def test_a_gap_ends_a_recording_and_a_lone_map_is_told(tmp_path: Path) -> None:
     assert isinstance(first, View)
     assert isinstance(second, View)
     assert isinstance(lone, Flaw)
-    assert (first.length, second.length) == (3, 2)
-    assert second.name == f"{FIRST}/2016-08-21T00:40:00Z"
-    assert lone.episode == f"{FIRST}/2016-08-21T00:30:00Z"
+    assert (first.camera.length, second.camera.length) == (3, 2)
+    assert second.recording.name == f"{FIRST}/2016-08-21T00:40:00Z"
+    assert lone.recording == f"{FIRST}/2016-08-21T00:30:00Z"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +115,7 @@ def test_rain_becomes_reflectivity(tmp_path: Path, hundredths: int, byte: int) -
     write_maps(tmp_path / FIRST, data, np.array(every_five_minutes(2)))
     (view,) = found(tmp_path)
     assert isinstance(view, View)
-    frames = MeteoNet(Folder(tmp_path)).frames(view, range(2))
+    frames = MeteoNet(Folder(tmp_path)).frames(*view, range(2))
     assert (frames.pixels == byte).all()
     assert frames.missing is not None
     assert not frames.missing.any()
@@ -128,7 +131,8 @@ def test_other_products_are_passed_over(tmp_path: Path) -> None:
         write_maps(tmp_path / name, np.zeros((2, 8, 8), np.int16), dates)
     (tmp_path / FIRST).rename(tmp_path / "rainfall_SE_2017_12.2.npz")
     (view,) = found(tmp_path)
-    assert view.file == "rainfall_SE_2017_12.2.npz"
+    assert isinstance(view, View)
+    assert view.recording.file == "rainfall_SE_2017_12.2.npz"
 
 
 def test_damage_is_told_with_its_recording_and_frames(tmp_path: Path) -> None:
@@ -139,5 +143,5 @@ def test_damage_is_told_with_its_recording_and_frames(tmp_path: Path) -> None:
     (tmp_path / FIRST).write_bytes(content)
     (view,) = found(tmp_path)
     assert isinstance(view, View)
-    with pytest.raises(InputError, match=f"^{view.name}: frames 1 to 2: data: damaged"):
-        MeteoNet(Folder(tmp_path)).frames(view, range(1, 3))
+    with pytest.raises(InputError, match=f"^{view.recording.name}: frames 1 to 2: data: damaged"):
+        frames_at(MeteoNet(Folder(tmp_path)), view, range(1, 3))

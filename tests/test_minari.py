@@ -16,14 +16,16 @@ import pytest
 from formats.case import moving_square, walk
 from formats.minari import ARM, JPEG, MinariCase, box, write_data_set
 from gymnasium import spaces
+from reading import found_in, frames_at
+from writing import film_of, footage
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats import minari_writer
-from worldmodel.data.formats.minari import Minari
-from worldmodel.data.formats.minari_writer import MinariWriter
-from worldmodel.data.formats.robonet import RoboNet
-from worldmodel.data.view import Signals, View
-from worldmodel.data.writer import Film, Recording
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.formats.robots.minari import writer as minari_writer
+from worldmodel.data.formats.robots.minari.reader import Minari
+from worldmodel.data.formats.robots.minari.writer import MinariWriter
+from worldmodel.data.formats.robots.robonet.reader import RoboNet
+from worldmodel.data.recording import Camera, Recording, Signals, View
+from worldmodel.data.writer import Footage
 from worldmodel.errors import InputError
 
 HEIGHT, WIDTH, PIECE = 40, 48, 7
@@ -40,48 +42,48 @@ def noise(number: int, length: int) -> np.ndarray:
     return np.random.default_rng(number).integers(0, 256, size, np.uint8)
 
 
-def film(frames: np.ndarray) -> Film:
-    return Film(frames.shape[1], frames.shape[2], lambda: iter(frames))
+def films(number: int, length: int) -> dict[str, np.ndarray]:
+    return {"wrist": noise(number, length), "/front/rgb": noise(number + 90, length)}
 
 
-def recording(number: int, length: int, dtype: type = np.float64) -> Recording:
-    return Recording(
-        name=f"shelf/{number}.hdf5",
-        films={
-            "wrist": film(noise(number, length)),
-            "/front/rgb": film(noise(number + 90, length)),
-        },
-        signals=Signals(walk(number, length - 1, 3, dtype), walk(number + 9, length, 2, dtype)),
-        action_names=("dx", "dyaw", "gripper"),
-        action_units=("m", "rad", ""),
-        state_names=("x", "yaw"),
-        fps=29.97,
-        domain=f"Zürich {number}",
-        task="push the mug",
-    )
+def recording(number: int, length: int, dtype: type = np.float64, **others: Any) -> Footage:
+    values: dict[str, Any] = {
+        "name": f"shelf/{number}.hdf5",
+        "films": films(number, length),
+        "signals": Signals(walk(number, length - 1, 3, dtype), walk(number + 9, length, 2, dtype)),
+        "action_names": ("dx", "dyaw", "gripper"),
+        "action_units": ("m", "rad", ""),
+        "state_names": ("x", "yaw"),
+        "fps": 29.97,
+        "domain": f"Zürich {number}",
+        "instruction": "push the mug",
+    }
+    return footage(**(values | others))
 
 
 def views_of(folder: Path) -> list[View]:
     reader = Minari(Folder(folder))
-    views = [view for unit in reader.units() for view in reader.scan(unit)]
+    views = found_in(reader)
     assert all(isinstance(view, View) for view in views), views
     return [view for view in views if isinstance(view, View)]
 
 
-def assert_written(folder: Path, recordings: list[Recording]) -> None:
+def assert_written(folder: Path, recordings: list[Footage]) -> None:
     reader, views = Minari(Folder(folder)), iter(views_of(folder))
     for wanted in recordings:
-        for camera, film in wanted.films.items():
+        for camera in wanted.recording.cameras:
             view = next(views)
-            assert view.camera == camera
-            assert view.length == len(wanted)
-            frames = np.stack(list(film.frames()))
-            np.testing.assert_array_equal(reader.frames(view, range(view.length)).pixels, frames)
-            for read, written in zip(reader.signals(view), wanted.signals, strict=True):
+            assert view.camera.name == camera.name
+            assert view.camera.length == len(wanted)
+            assert view.camera.fps == camera.fps
+            np.testing.assert_array_equal(
+                reader.frames(*view, range(camera.length)).pixels, film_of(wanted, camera.name)
+            )
+            for read, written in zip(reader.signals(*view), wanted.signals, strict=True):
                 assert read.dtype == written.dtype
                 np.testing.assert_array_equal(read, written)
-            said = ["action_names", "action_units", "state_names", "fps", "domain", "task"]
-            assert [getattr(view, key) for key in said] == [getattr(wanted, key) for key in said]
+            for key in ("action_names", "action_units", "state_names", "domain", "instruction"):
+                assert getattr(view.recording, key) == getattr(wanted.recording, key)
     assert next(views, None) is None
 
 
@@ -114,7 +116,7 @@ def test_the_library_reads_what_was_written(
         assert len(episode) == len(written) - 1
         np.testing.assert_array_equal(episode.actions, written.signals.actions)
         np.testing.assert_array_equal(episode.observations["state"], written.signals.states)
-        pixels = np.stack(list(written.films["wrist"].frames()))
+        pixels = film_of(written, "wrist")
         np.testing.assert_array_equal(episode.observations["wrist"], pixels)
         np.testing.assert_array_equal(
             episode.truncations, np.arange(len(episode)) == len(episode) - 1
@@ -132,7 +134,7 @@ def test_the_library_alone_would_lose_pixels(tmp_path: Path) -> None:
         data = tmp_path / name / "data"
         write_data_set(data, space, box(1), [(frames, walk(0, 3, 1))], jpeg_encoding=jpeg)
     pixels = {
-        name: Minari(Folder(tmp_path / name)).frames(views_of(tmp_path / name)[0], range(4)).pixels
+        name: Minari(Folder(tmp_path / name)).frames(*views_of(tmp_path / name)[0], range(4)).pixels
         for name in ("lossy-v0", "exact-v0")
     }
     assert np.abs(pixels["lossy-v0"].astype(int) - frames).mean() > 10
@@ -146,8 +148,9 @@ def test_a_name_that_the_library_would_refuse_is_changed(tmp_path: Path) -> None
 
 
 def test_recordings_without_actions_and_states_are_written(tmp_path: Path) -> None:
-    bare = replace(
-        recording(1, PIECE + 3),
+    bare = recording(
+        1,
+        PIECE + 3,
         signals=Signals(np.zeros((PIECE + 2, 0)), np.zeros((PIECE + 3, 0), np.float32)),
         action_names=(),
         action_units=(),
@@ -161,19 +164,22 @@ def test_recordings_without_actions_and_states_are_written(tmp_path: Path) -> No
 def test_an_interrupted_export_goes_on(tmp_path: Path) -> None:
     first, second, third = (recording(number, PIECE + 9) for number in (1, 2, 3))
 
-    def interrupted() -> Iterator[np.ndarray]:
+    def interrupted(camera: Camera) -> Iterator[np.ndarray]:
+        if camera.name == "/front/rgb":
+            yield from second.frames(camera)
+            return
         yield from noise(2, PIECE + 2)
         raise KeyboardInterrupt
 
-    def never() -> Iterator[np.ndarray]:
+    def never(camera: Camera) -> Iterator[np.ndarray]:
         raise AssertionError("it was there")
 
-    half = replace(second, films={**second.films, "wrist": Film(HEIGHT, WIDTH, interrupted)})
+    half = replace(second, frames=interrupted)
     writer = MinariWriter(tmp_path)
     writer.add(first)
     with pytest.raises(KeyboardInterrupt), writer:
         writer.add(half)
-    there = replace(first, films={name: Film(HEIGHT, WIDTH, never) for name in first.films})
+    there = replace(first, frames=never)
     with MinariWriter(tmp_path) as again:
         for one in (there, second, third):
             again.add(one)
@@ -186,28 +192,19 @@ def test_an_interrupted_export_goes_on(tmp_path: Path) -> None:
     [
         ({"action_names": ("dx", "dy", "gripper")}, "expected action_names as in"),
         ({"action_units": ("mm", "rad", "")}, "expected action_units as in"),
-        ({"films": {"wrist": film(noise(1, 4))}}, "expected camera_names as in"),
+        ({"films": {"wrist": noise(1, 4)}}, "expected camera_names as in"),
         (
-            {"films": {name: film(moving_square(0, 4)) for name in ("wrist", "/front/rgb")}},
+            {"films": {name: moving_square(0, 4) for name in ("wrist", "/front/rgb")}},
             r"expected observations as in the recordings.*\(24, 32, 3\)",
         ),
-        ({"films": {"a/b": film(noise(1, 4)), "a_b": film(noise(1, 4))}}, "of different names"),
-        ({"films": {"state": film(noise(1, 4))}}, "none of them 'state'"),
-        ({"task": "nul \0"}, "cannot be written"),
+        ({"films": {"a/b": noise(1, 4), "a_b": noise(1, 4)}}, "of different names"),
+        ({"films": {"state": noise(1, 4)}}, "none of them 'state'"),
+        ({"instruction": "nul \0"}, "cannot be written"),
         (
-            {"films": recording(1, 3).films},
+            {"films": films(1, 3)},
             "expected more pictures than 3",
         ),
-        ({"films": recording(1, 5).films}, "expected 4 pictures of wrist, /front/rgb, got more"),
-        (
-            {
-                "films": {
-                    name: Film(HEIGHT, WIDTH, lambda: iter(moving_square(0, 4)))
-                    for name in ("wrist", "/front/rgb")
-                }
-            },
-            r"expected pictures uint8 \(40, 48, 3\), got uint8 \(24, 32, 3\) at frame 0",
-        ),
+        ({"films": films(1, 5)}, "expected 4 pictures of wrist, /front/rgb, got more"),
     ],
 )
 def test_what_cannot_be_written_is_refused_and_leaves_nothing(
@@ -217,12 +214,24 @@ def test_what_cannot_be_written_is_refused_and_leaves_nothing(
     with MinariWriter(tmp_path) as writer:
         writer.add(first)
         with pytest.raises(InputError, match=reason):
-            writer.add(replace(recording(2, 4), **change))
+            writer.add(recording(2, 4, **change))
         writer.add(last)
         with pytest.raises(InputError, match=reason):
-            writer.add(replace(recording(2, 4), **change))
+            writer.add(recording(2, 4, **change))
     assert_written(tmp_path, [first, last])
     assert minari.MinariDataset(tmp_path / "data").total_steps == 5 + 4
+
+
+def test_pictures_of_another_size_than_declared_are_refused(tmp_path: Path) -> None:
+    reason = r"expected pictures uint8 \(40, 48, 3\), got uint8 \(24, 32, 3\) at frame 0"
+    first, last = recording(1, 6), recording(3, 5)
+    small = replace(recording(2, 4), frames=lambda camera: iter(moving_square(0, 4)))
+    with MinariWriter(tmp_path) as writer:
+        writer.add(first)
+        with pytest.raises(InputError, match=reason):
+            writer.add(small)
+        writer.add(last)
+    assert_written(tmp_path, [first, last])
 
 
 def test_a_data_set_of_others_is_left_alone(tmp_path: Path) -> None:
@@ -239,19 +248,12 @@ def test_a_data_set_of_others_is_left_alone(tmp_path: Path) -> None:
 def test_real_recordings_come_back_exactly(tmp_path: Path, data: Path) -> None:
     folder = Folder(data / "robonet_franka")
     reader = RoboNet(folder)
-    views = list(reader.scan(next(iter(reader.units()))))
-    pixels = [reader.frames(view, range(view.length)).pixels for view in views]
-    first = views[0]
-    real = Recording(
-        name=first.name,
-        films={view.camera: film(frames) for view, frames in zip(views, pixels, strict=True)},
-        signals=reader.signals(first),
-        action_names=first.action_names,
-        action_units=first.action_units,
-        state_names=first.state_names,
-        fps=first.fps,
-        domain=first.domain,
-        task=first.task,
+    first = next(iter(reader.scan(next(iter(reader.units())))))
+    assert isinstance(first, Recording)
+    real = Footage(
+        first,
+        reader.signals(first, first.cameras[0]),
+        lambda camera: iter(reader.frames(first, camera, range(camera.length)).pixels),
     )
     assert len(real) == 31
     with MinariWriter(tmp_path / "franka") as writer:
@@ -264,11 +266,13 @@ def test_only_the_pictures_that_are_asked_for_are_decoded(tmp_path: Path) -> Non
     MinariCase().damages()["garbage for a JPEG"].apply(tmp_path)
     reader = Minari(Folder(tmp_path))
     view = next(
-        view for view in views_of(tmp_path) if f"{JPEG}/main_data.hdf5/episode_1" == view.name
+        view
+        for view in views_of(tmp_path)
+        if f"{JPEG}/main_data.hdf5/episode_1" == view.recording.name
     )
-    assert [len(reader.frames(view, steps).pixels) for steps in (range(3), range(4, 5))] == [3, 1]
+    assert [len(reader.frames(*view, steps).pixels) for steps in (range(3), range(4, 5))] == [3, 1]
     with pytest.raises(InputError, match=r"episode_1: .*frame 3: no readable picture"):
-        reader.frames(view, range(2, 4))
+        frames_at(reader, view, range(2, 4))
 
 
 def test_jpegs_of_one_length_are_read(tmp_path: Path) -> None:
@@ -281,7 +285,7 @@ def test_jpegs_of_one_length_are_read(tmp_path: Path) -> None:
         assert stored.ndim == 2
     (view,) = views_of(tmp_path)
     decoded = next(iter(minari.MinariDataset(data))).observations
-    np.testing.assert_array_equal(Minari(Folder(tmp_path)).frames(view, range(4)).pixels, decoded)
+    np.testing.assert_array_equal(Minari(Folder(tmp_path)).frames(*view, range(4)).pixels, decoded)
 
 
 def test_cameras_states_and_actions_are_found_anywhere_in_the_spaces(tmp_path: Path) -> None:
@@ -295,9 +299,12 @@ def test_cameras_states_and_actions_are_found_anywhere_in_the_spaces(tmp_path: P
     moved = {"arm": walk(1, 2, 2), "grip": np.array([0, 1])}
     write_data_set(tmp_path / "d-v0/data", observation, action, [(observed, moved)])
     (view,) = views_of(tmp_path)
-    assert (view.camera, view.channels, view.domain) == ("0/rgb", 1, "d-v0")
-    assert (view.action_names, view.state_names) == (("arm_0", "arm_1", "grip"), ("1",))
-    np.testing.assert_array_equal(Minari(Folder(tmp_path)).frames(view, range(3)).pixels, gray)
+    assert (view.camera.name, view.camera.channels, view.recording.domain) == ("0/rgb", 1, "d-v0")
+    assert (view.recording.action_names, view.recording.state_names) == (
+        ("arm_0", "arm_1", "grip"),
+        ("1",),
+    )
+    np.testing.assert_array_equal(Minari(Folder(tmp_path)).frames(*view, range(3)).pixels, gray)
 
 
 def test_the_domain_is_the_environment(tmp_path: Path) -> None:
@@ -305,7 +312,7 @@ def test_the_domain_is_the_environment(tmp_path: Path) -> None:
     path = tmp_path / ARM / "metadata.json"
     said = json.loads(path.read_text())
     path.write_text(json.dumps(said | {"env_spec": json.dumps({"id": "FetchPush-v4"})}))
-    assert views_of(tmp_path / ARM)[0].domain == "FetchPush-v4"
+    assert views_of(tmp_path / ARM)[0].recording.domain == "FetchPush-v4"
 
 
 def test_code_that_the_data_names_is_not_run(

@@ -15,23 +15,30 @@ from formats.fmi import write_picture
 from formats.odim import Packed
 from formats.radar import FIVE_MINUTES
 from PIL import Image
+from reading import found_in, frames_at
 
-from worldmodel.data.folder import Folder
+from worldmodel.data.files.folder import Folder
 from worldmodel.data.formats.events import events, interval, iso, parsed, season, time_in
-from worldmodel.data.formats.fmi import FMI
-from worldmodel.data.formats.knmi import KNMI
-from worldmodel.data.formats.odim import ODIM
-from worldmodel.data.formats.radar import RadarFiles
-from worldmodel.data.formats.rain import LIQUID, REFLECTIVITY, rain, rain_pixels, reflectivity
-from worldmodel.data.scale import LinearScale
-from worldmodel.data.view import Flaw, View
+from worldmodel.data.formats.radar.fmi import FMI
+from worldmodel.data.formats.radar.knmi import KNMI
+from worldmodel.data.formats.radar.odim import ODIM
+from worldmodel.data.formats.radar.radar_files import RadarFiles
+from worldmodel.data.formats.radar.rain import (
+    LIQUID,
+    REFLECTIVITY,
+    Scale,
+    rain_pixels,
+    reflectivity,
+)
+from worldmodel.data.reader import Quantity
+from worldmodel.data.recording import Flaw, View
 from worldmodel.errors import InputError
 
 NOON = datetime(2016, 7, 1, 12, 0, tzinfo=UTC)
 
 
 def found(reader: RadarFiles) -> list[View | Flaw]:
-    return [finding for unit in reader.units() for finding in reader.scan(unit)]
+    return found_in(reader)
 
 
 def views(reader: RadarFiles) -> list[View]:
@@ -99,6 +106,16 @@ def test_times_in_names() -> None:
 # Rain -----------------------------------------------------------------------------------------
 
 
+def values(scale: Scale, pixels: np.ndarray) -> np.ndarray:
+    """What bytes stand for."""
+    return scale.offset + scale.gain * pixels.astype(np.float64)
+
+
+def rain(reflectivity: np.ndarray) -> np.ndarray:
+    """dBZ as mm/h by Z = 200 R^1.6, solved for R."""
+    return (10 ** (reflectivity / 10) / 200) ** (1 / 1.6)
+
+
 def test_marshall_and_palmer() -> None:
     """Published pairs of the relation, such as 1 mm/h at 23 dBZ."""
     rates = np.array([0.1, 1.0, 10.0, 100.0])
@@ -109,7 +126,7 @@ def test_marshall_and_palmer() -> None:
 
 def test_bytes_of_rain() -> None:
     assert rain_pixels(np.array([0.0, 1e-9, 1.0, 1e9])).tolist() == [0, 0, 120, 255]
-    assert REFLECTIVITY.physical(np.array([0, 255], np.uint8)).tolist() == [-10, 60]
+    assert values(REFLECTIVITY, np.array([0, 255], np.uint8)).tolist() == [-10, 60]
 
 
 # Finland --------------------------------------------------------------------------------------
@@ -123,27 +140,31 @@ def finland(data: Path) -> Path:
 def test_a_real_event_over_finland(finland: Path) -> None:
     (view,) = found(FMI(Folder(finland)))
     assert isinstance(view, View)
-    assert view.name == "2016-09-28T14:45:00Z"
-    assert (view.length, view.height, view.width, view.channels) == (40, 1226, 760, 1)
-    assert (view.domain, view.fps * 300) == ("autumn", 1.0)
-    assert view.start == datetime(2016, 9, 28, 14, 45, tzinfo=UTC).timestamp()
+    assert view.recording.name == "2016-09-28T14:45:00Z"
+    assert (view.camera.length, view.camera.height, view.camera.width, view.camera.channels) == (
+        40,
+        1226,
+        760,
+        1,
+    )
+    assert (view.recording.domain, view.camera.fps * 300) == ("autumn", 1.0)
+    assert view.recording.start == datetime(2016, 9, 28, 14, 45, tzinfo=UTC).timestamp()
 
 
 def test_real_bytes_over_finland_are_kept(finland: Path) -> None:
     """Against Pillow, and the numbers that the tests of pysteps expect of this file at 16:00."""
     reader = FMI(Folder(finland))
     (view,) = views(reader)
-    frames = reader.frames(view, range(15, 16))
+    frames = reader.frames(*view, range(15, 16))
     assert frames.missing is not None
-    assert "201609281600" in view.place["files"][15]
-    path = finland / view.place["files"][15]
+    assert "201609281600" in view.camera.place["files"][15]
+    path = finland / view.camera.place["files"][15]
     with Image.open(io.BytesIO(gzip.decompress(path.read_bytes()))) as image:
         stored = np.asarray(image)
     np.testing.assert_array_equal(frames.missing[0], stored == 255)
     np.testing.assert_array_equal(frames.pixels[0, ..., 0], np.where(stored == 255, 0, stored))
-    assert isinstance(reader.scale, LinearScale)
-    values = np.unique(reader.scale.physical(frames.pixels[~frames.missing]))
-    assert values[:2].tolist() == [-32.0, -31.5]
+    found = np.unique(values(reader.scale, frames.pixels[~frames.missing]))
+    assert found[:2].tolist() == [-32.0, -31.5]
     wet = (frames.pixels[..., 0] > 0)[~frames.missing].mean()
     assert 0.2 < wet < 0.5
 
@@ -154,7 +175,7 @@ def test_a_missing_and_a_damaged_file_split_a_real_event(finland: Path, tmp_path
     files[20].unlink()
     files[20].write_bytes(files[21].read_bytes()[:20_000])
     reader = FMI(Folder(tmp_path))
-    assert [(view.name, view.length) for view in views(reader)] == [
+    assert [(view.recording.name, view.camera.length) for view in views(reader)] == [
         ("2016-09-28T14:45:00Z", 10),
         ("2016-09-28T15:40:00Z", 9),
         ("2016-09-28T16:30:00Z", 19),
@@ -171,10 +192,10 @@ def test_only_the_wanted_files_are_read(tmp_path: Path) -> None:
     (view,) = views(reader)
     for step in (0, 1, 4, 5):
         paths[step].unlink()
-    read = reader.frames(view, range(2, 4))
+    read = reader.frames(*view, range(2, 4))
     np.testing.assert_array_equal(read.pixels[..., 0], pictures[2:4])
-    with pytest.raises(InputError, match=r"4\.pgm: 2016-07-01T12:00:00Z, frame 4: cannot be read"):
-        reader.frames(view, range(3, 5))
+    with pytest.raises(InputError, match=r"4\.pgm: 2016-07-01T12:00:00Z: frame 4: cannot be read"):
+        frames_at(reader, view, range(3, 5))
 
 
 def test_a_copy_of_a_file_is_refused_alone(tmp_path: Path) -> None:
@@ -185,7 +206,7 @@ def test_a_copy_of_a_file_is_refused_alone(tmp_path: Path) -> None:
     reader = FMI(Folder(tmp_path))
     (flaw,), (view,) = flaws(reader), views(reader)
     assert "same time" in flaw.reason
-    assert view.length == 3
+    assert view.camera.length == 3
 
 
 def test_a_lonely_picture_is_told(tmp_path: Path) -> None:
@@ -211,24 +232,31 @@ def netherlands(data: Path) -> Path:
 def test_a_real_event_over_the_netherlands(netherlands: Path) -> None:
     (view,) = found(KNMI(Folder(netherlands)))
     assert isinstance(view, View)
-    assert view.name == "2010-08-26T00:00:00Z", "the end of the first amount, as in its name"
-    assert (view.length, view.height, view.width, view.channels) == (92, 765, 700, 1)
-    assert (view.domain, view.fps * 300) == ("summer", 1.0)
+    assert view.recording.name == "2010-08-26T00:00:00Z", (
+        "the end of the first amount, as in its name"
+    )
+    assert (view.camera.length, view.camera.height, view.camera.width, view.camera.channels) == (
+        92,
+        765,
+        700,
+        1,
+    )
+    assert (view.recording.domain, view.camera.fps * 300) == ("summer", 1.0)
 
 
 def test_real_rain_over_the_netherlands(netherlands: Path) -> None:
     """Against the amounts as pysteps reads them: hundredths of a millimetre in five minutes."""
     reader = KNMI(Folder(netherlands))
     (view,) = views(reader)
-    frames = reader.frames(view, range(60, 64))
+    frames = reader.frames(*view, range(60, 64))
     assert frames.missing is not None
     assert reader.scale is REFLECTIVITY
     for step, pixels, missing in zip(range(60, 64), frames.pixels, frames.missing, strict=True):
-        with h5py.File(netherlands / view.place["files"][step]) as file:
+        with h5py.File(netherlands / view.camera.place["files"][step]) as file:
             stored = np.asarray(file["image1/image_data"])
         np.testing.assert_array_equal(missing, stored == 65535)
         rate = np.where(missing, 0, stored) / 100 * 12
-        read = rain(REFLECTIVITY.physical(pixels[..., 0]))
+        read = rain(values(REFLECTIVITY, pixels[..., 0]))
         wet = (rate > 0.01) & (rate < 200)
         assert wet.sum() > 1000
         np.testing.assert_allclose(read[wet], rate[wet], rtol=0.021)
@@ -250,8 +278,8 @@ def test_dutch_reflectivity_keeps_its_bytes(tmp_path: Path) -> None:
         )
     reader = KNMI(Folder(tmp_path))
     (view,) = views(reader)
-    frames = reader.frames(view, range(3))
-    assert reader.scale == LinearScale("reflectivity", "dBZ", 0.5, -32.0)
+    frames = reader.frames(*view, range(3))
+    assert reader.scale == Scale(Quantity("reflectivity", "dBZ"), 0.5, -32.0)
     np.testing.assert_array_equal(frames.pixels[0, ..., 0].ravel()[:254], np.arange(254))
     assert frames.missing is not None
     assert frames.missing[0].ravel().nonzero()[0].tolist() == [254, 255]
@@ -266,8 +294,8 @@ def test_the_hours_of_an_amount_are_read(tmp_path: Path) -> None:
         )
     reader = KNMI(Folder(tmp_path))
     (view,) = views(reader)
-    values = rain(REFLECTIVITY.physical(reader.frames(view, range(2)).pixels))
-    np.testing.assert_allclose(values, 48, rtol=0.021)
+    rates = rain(values(REFLECTIVITY, reader.frames(*view, range(2)).pixels))
+    np.testing.assert_allclose(rates, 48, rtol=0.021)
 
 
 # OPERA ----------------------------------------------------------------------------------------
@@ -282,8 +310,7 @@ def composites(folder: Path, stored: np.ndarray, packed: Packed, quantity: str) 
 
 def read(reader: ODIM) -> np.ndarray:
     (view,) = views(reader)
-    assert reader.scale is not None
-    return reader.scale.physical(reader.frames(view, range(1)).pixels)[0, ..., 0]
+    return values(reader.scale, reader.frames(*view, range(1)).pixels)[0, ..., 0]
 
 
 @pytest.mark.parametrize(("quantity", "stored", "rate"), [("RATE", 2.5, 2.5), ("ACRR", 2.5, 30.0)])
@@ -295,7 +322,7 @@ def test_rain_becomes_reflectivity(
     reader = composites(tmp_path, picture, packed, quantity)
     np.testing.assert_allclose(rain(read(reader))[0, 0], rate, rtol=0.021)
     assert reader.scale is REFLECTIVITY
-    frames = reader.frames(views(reader)[0], range(2))
+    frames = reader.frames(*views(reader)[0], range(2))
     assert frames.missing is not None
     assert frames.missing[0].tolist() == [[False, False], [True, True]]
     assert frames.pixels[0].ravel()[1:].tolist() == [0, 0, 0]
@@ -374,4 +401,4 @@ def test_nothing_is_decoded_of_what_is_only_declared(tmp_path: Path) -> None:
     reader = KNMI(Folder(tmp_path))
     (view,) = views(reader)
     with pytest.raises(InputError, match="declares 536870912 bytes"):
-        reader.frames(view, range(1))
+        frames_at(reader, view, range(1))

@@ -8,6 +8,7 @@ import sys
 import tracemalloc
 import zlib
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,14 @@ from formats.rlds import (
     write_info,
 )
 from PIL import Image
+from reading import frames_at, parts_of
 from tfrecord.reader import tfrecord_loader
 
-from worldmodel.data.actions import is_delta
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.rlds import RLDS
-from worldmodel.data.pictures import encode_jpeg
-from worldmodel.data.view import Flaw, View
+from worldmodel.data.clips.actions import is_delta
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.files.pictures import encode_jpeg
+from worldmodel.data.formats.robots.rlds.reader import RLDS
+from worldmodel.data.recording import Flaw, View
 from worldmodel.errors import InputError
 
 BRIDGE = "1.0.0/bridge_dataset-train.tfrecord-00000-of-00001"
@@ -44,10 +46,10 @@ def scan(folder: Path) -> tuple[RLDS, list[View], list[Flaw]]:
     views, flaws = [], []
     for unit in reader.units():
         try:
-            for found in reader.scan(unit):
+            for found in chain.from_iterable(map(parts_of, reader.scan(unit))):
                 views.append(found) if isinstance(found, View) else flaws.append(found)
         except InputError as error:
-            flaws.append(Flaw(unit.name, "", str(error)))
+            flaws.append(Flaw.of(error, unit.name))
     return reader, views, flaws
 
 
@@ -69,20 +71,25 @@ def one_episode(
 def test_real_episodes_are_what_another_reader_finds(data: Path) -> None:
     reader, views, flaws = scan(data / "bridge_widowx")
     assert flaws == []
-    assert [(view.name, view.camera) for view in views] == [
+    assert [(view.recording.name, view.camera.name) for view in views] == [
         (f"{BRIDGE}/{episode}", f"image_{camera}") for episode in range(25) for camera in range(4)
     ]
     truths: list[Any] = list(tfrecord_loader(str(data / "bridge_widowx" / BRIDGE), None))
     for episode, truth in enumerate(truths):
         for camera, view in enumerate(views[4 * episode : 4 * episode + 4]):
-            assert (view.length, view.height, view.width, view.channels) == (10, 64, 64, 3)
-            assert view.task.encode() == truth["steps/language_instruction"][0]
+            assert (
+                view.camera.length,
+                view.camera.height,
+                view.camera.width,
+                view.camera.channels,
+            ) == (10, 64, 64, 3)
+            assert view.recording.instruction.encode() == truth["steps/language_instruction"][0]
             stored = truth[f"steps/observation/image_{camera}"][4:7]
             decoded = [np.asarray(Image.open(io.BytesIO(picture))) for picture in stored]
-            frames = reader.frames(view, range(4, 7))
+            frames = reader.frames(*view, range(4, 7))
             np.testing.assert_array_equal(frames.pixels, decoded)
             assert frames.pixels.any() == (camera < 3)
-        signals = reader.signals(views[4 * episode])
+        signals = reader.signals(*views[4 * episode])
         np.testing.assert_array_equal(signals.actions, truth["steps/action"].reshape(10, 7)[:9])
         np.testing.assert_array_equal(
             signals.states, truth["steps/observation/state"].reshape(10, 7)
@@ -93,21 +100,21 @@ def test_real_episodes_are_what_another_reader_finds(data: Path) -> None:
 @pytest.mark.data
 def test_real_actions_are_deltas_of_the_states_in_their_units(data: Path) -> None:
     reader, views, _ = scan(data / "bridge_widowx")
-    signals = [reader.signals(view) for view in views[::4]]
+    signals = [reader.signals(*view) for view in views[::4]]
     moved = np.array([states[-1] - states[0] for _, states in signals])
     summed = np.array([actions.sum(axis=0) for actions, _ in signals])
-    names = views[0].action_names
+    names = views[0].recording.action_names
     assert names == ("dx", "dy", "dz", *TURNS, "gripper")
-    assert views[0].state_names == tuple(name.removeprefix("d") for name in names)
-    assert views[0].action_units == ("m", "m", "m", "rad", "rad", "rad", "")
+    assert views[0].recording.state_names == tuple(name.removeprefix("d") for name in names)
+    assert views[0].recording.action_units == ("m", "m", "m", "rad", "rad", "rad", "")
     for number, name in enumerate(names):
         assert is_delta(name) == (number < 6)
         if name not in ("dpitch", "gripper"):
             assert np.corrcoef(summed[:, number], moved[:, number])[0, 1] > 0.95
             slope = summed[:, number] @ moved[:, number] / (summed[:, number] @ summed[:, number])
             assert 0.85 < slope < 1.15
-    assert {view.domain for view in views} == {"bridge_dataset"}
-    assert {view.part for view in views} == {""}
+    assert {view.recording.domain for view in views} == {"bridge_dataset"}
+    assert {view.recording.part for view in views} == {""}
 
 
 @pytest.mark.parametrize(
@@ -152,7 +159,7 @@ def test_actions_are_called_what_their_description_says(
     record = {"steps/action": (np.zeros(21), "float")}
     view = one_episode(tmp_path, {"action": action}, record)
     expected = names or tuple(f"action_{number}" for number in range(7))
-    assert view.action_names == tuple(
+    assert view.recording.action_names == tuple(
         f"delta_{name}" if isinstance(name, int) else name for name in expected
     )
 
@@ -185,8 +192,8 @@ def test_commands_of_open_x_embodiment_are_displacements(tmp_path: Path) -> None
         "steps/observation/natural_language_instruction": ([b"pick it up"] * 3, "byte"),
     }
     view = one_episode(tmp_path, step, record, "bridge")
-    signals = RLDS(Folder(tmp_path)).signals(view)
-    assert view.action_names == (
+    signals = RLDS(Folder(tmp_path)).signals(*view)
+    assert view.recording.action_names == (
         "open_gripper",
         *TURNS,
         "terminate_episode",
@@ -197,30 +204,34 @@ def test_commands_of_open_x_embodiment_are_displacements(tmp_path: Path) -> None
     np.testing.assert_array_equal(
         signals.actions, [[1, 9, 10, 11, 0, 0, 1, 2], [1, 12, 13, 14, 0, 3, 4, 5]]
     )
-    assert view.state_names == tuple(f"state_{number}" for number in range(7))
+    assert view.recording.state_names == tuple(f"state_{number}" for number in range(7))
     np.testing.assert_array_equal(signals.states, values.reshape(3, 7))
-    assert view.task == "pick it up"
+    assert view.recording.instruction == "pick it up"
 
 
 def test_a_video_without_actions_and_states(tmp_path: Path) -> None:
     record = {"steps/language_instruction": ([b"push \xff", b"", b""], "byte")}
     view = one_episode(tmp_path, {"reward": tensor("float32")}, record)
-    signals = RLDS(Folder(tmp_path)).signals(view)
+    signals = RLDS(Folder(tmp_path)).signals(*view)
     assert signals.actions.shape == (2, 0)
     assert signals.states.shape == (3, 0)
-    assert (view.action_names, view.state_names, view.task) == ((), (), "push \ufffd")
+    assert (
+        view.recording.action_names,
+        view.recording.state_names,
+        view.recording.instruction,
+    ) == ((), (), "push \ufffd")
 
 
 def test_a_split_is_a_part_only_beside_others(tmp_path: Path) -> None:
     RLDSCase().write(tmp_path)
-    assert {(view.file, view.part) for view in scan(tmp_path)[1]} == {
+    assert {(view.recording.file, view.recording.part) for view in scan(tmp_path)[1]} == {
         (SHARDS[0], "train"),
         (SHARDS[1], "train"),
         (SHARDS[2], "validation"),
     }
     before = next(iter(RLDS(Folder(tmp_path)).units()))
     (tmp_path / SHARDS[2]).unlink()
-    assert {view.part for view in scan(tmp_path)[1]} == {""}
+    assert {view.recording.part for view in scan(tmp_path)[1]} == {""}
     assert next(iter(RLDS(Folder(tmp_path)).units())) != before
 
 
@@ -235,7 +246,7 @@ def test_missing_shards_are_named(tmp_path: Path) -> None:
     (tmp_path / SHARDS[0]).unlink()
     _, views, flaws = scan(tmp_path)
     assert [flaw.file for flaw in flaws] == [SHARDS[0]]
-    assert {view.file for view in views} == set(SHARDS[1:])
+    assert {view.recording.file for view in views} == set(SHARDS[1:])
 
 
 @pytest.mark.parametrize("text", ["{}", "", '{"splits": [{"name": "train", "shardLengths": []}]}'])
@@ -266,8 +277,8 @@ def test_several_data_sets_and_unnumbered_shards(tmp_path: Path) -> None:
     (tmp_path / "two" / SHARDS[0]).rename(tmp_path / plain)
     _, views, flaws = scan(tmp_path)
     assert flaws == []
-    assert {view.file for view in views} == {*(f"one/{shard}" for shard in SHARDS), plain}
-    assert {view.domain for view in views} == {"toy_arm", "other"}
+    assert {view.recording.file for view in views} == {*(f"one/{shard}" for shard in SHARDS), plain}
+    assert {view.recording.domain for view in views} == {"toy_arm", "other"}
 
 
 @pytest.mark.data
@@ -275,7 +286,7 @@ def test_a_shard_alone_tells_what_it_lacks(data: Path, tmp_path: Path) -> None:
     shutil.copy(data / "bridge_widowx" / BRIDGE, tmp_path)
     _, views, flaws = scan(tmp_path)
     assert views == []
-    assert "there is no file features.json" in flaws[0].reason
+    assert str(flaws[0]) == "features.json: there is no such file"
 
 
 def test_without_shards(tmp_path: Path) -> None:
@@ -295,11 +306,11 @@ def test_a_record_is_read_alone(tmp_path: Path) -> None:
     stored = path.read_bytes()
     path.write_bytes(bytes(first) + stored[first : first + second] + b"\xff" * third)
     view = views[3]
-    assert view.place == {"offset": first}
-    pixels = reader.frames(view, range(2, 5)).pixels
+    assert view.recording.place == {"offset": first}
+    pixels = reader.frames(*view, range(2, 5)).pixels
     np.testing.assert_array_equal(pixels, truths[3].pixels[2:5])
     with pytest.raises(InputError, match=rf"{SHARDS[0]}/0: .*length of a record differs"):
-        reader.frames(views[0], range(1))
+        frames_at(reader, views[0], range(1))
 
 
 def test_an_episode_that_has_become_shorter_is_named(tmp_path: Path) -> None:
@@ -307,9 +318,9 @@ def test_an_episode_that_has_become_shorter_is_named(tmp_path: Path) -> None:
     reader, views, _ = scan(tmp_path)
     shutil.copy(tmp_path / SHARDS[2], tmp_path / SHARDS[0])
     for view in views[:3]:
-        reader.frames(view, range(3))
-        with pytest.raises(InputError, match=rf"{SHARDS[0]}/0: expected at least 4 of .*, got 3"):
-            reader.frames(view, range(2, 4))
+        reader.frames(*view, range(3))
+        with pytest.raises(InputError, match=rf"{SHARDS[0]}/0: .*at least 4 of .*, got 3"):
+            frames_at(reader, view, range(2, 4))
 
 
 def test_no_more_is_inflated_than_is_declared(tmp_path: Path) -> None:
@@ -317,8 +328,10 @@ def test_no_more_is_inflated_than_is_declared(tmp_path: Path) -> None:
     step = {"observation": {"state": tensor("float16", 2, encoding="zlib")}}
     record = {KEY: ([zlib.compress(b"\0\x3c\0\xc0")] * 3, "byte")}
     view = one_episode(tmp_path, step, record)
-    np.testing.assert_array_equal(RLDS(Folder(tmp_path)).signals(view).states, [[1, -2]] * 3)
-    changed(view.file, 0, lambda record: record.update({KEY: ([bomb] * 3, "byte")}))(tmp_path)
+    np.testing.assert_array_equal(RLDS(Folder(tmp_path)).signals(*view).states, [[1, -2]] * 3)
+    changed(view.recording.file, 0, lambda record: record.update({KEY: ([bomb] * 3, "byte")}))(
+        tmp_path
+    )
     tracemalloc.start()
     _, views, flaws = scan(tmp_path)
     peak = tracemalloc.get_traced_memory()[1]
@@ -334,7 +347,7 @@ def test_a_described_camera_that_is_gone_is_named(tmp_path: Path) -> None:
     step = nested(observation=nested(image=image("uint8", 24, 32, 3)))
     write_features(tmp_path / ROOT, step)
     with pytest.raises(InputError, match=rf"{SHARDS[0]}/0: .*no camera mask"):
-        reader.frames(views[1], range(1))
+        frames_at(reader, views[1], range(1))
 
 
 def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from formats.case import moving_square, walk
 from formats.robomimic import IMAGE, LIBERO, LIFT, RobomimicCase, write_demonstration
+from reading import found_in, frames_at
 
-from worldmodel.data.actions import is_delta
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.robomimic import DELTA_ACTIONS, Robomimic
-from worldmodel.data.formats.robonet import RoboNet
-from worldmodel.data.view import Flaw, View
+from worldmodel.data.clips.actions import is_delta
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.formats.robots.robomimic import DELTA_ACTIONS, Robomimic
+from worldmodel.data.formats.robots.robonet.reader import RoboNet
+from worldmodel.data.recording import Flaw, View
 from worldmodel.errors import InputError
 
 OSC = {"type": "OSC_POSE", "output_max": [0.05] * 3 + [0.5] * 3}
@@ -48,7 +49,7 @@ def controlled(controller: Any, robots: Any = "Panda") -> dict[str, Any]:
 
 def scan(path: Path) -> list[View | Flaw]:
     reader = Robomimic(Folder(path))
-    return [finding for unit in reader.units() for finding in reader.scan(unit)]
+    return found_in(reader)
 
 
 def one_view(path: Path) -> View:
@@ -74,8 +75,8 @@ def one_view(path: Path) -> View:
 )
 def test_displacements_are_called_so(folder: Path, arguments: dict[str, Any]) -> None:
     view = one_view(write(folder / "a.hdf5", **arguments))
-    assert view.action_names == DELTA_ACTIONS
-    assert [is_delta(name) for name in view.action_names] == [True] * 6 + [False]
+    assert view.recording.action_names == DELTA_ACTIONS
+    assert [is_delta(name) for name in view.recording.action_names] == [True] * 6 + [False]
 
 
 @pytest.mark.parametrize(
@@ -100,34 +101,38 @@ def test_displacements_are_called_so(folder: Path, arguments: dict[str, Any]) ->
 def test_actions_are_no_displacements_unless_the_file_says_so(
     folder: Path, arguments: dict[str, Any]
 ) -> None:
-    names = one_view(write(folder / "a.hdf5", **arguments)).action_names
+    names = one_view(write(folder / "a.hdf5", **arguments)).recording.action_names
     assert names == tuple(f"action_{number}" for number in range(7))
 
 
 def test_displacements_of_another_width_are_not_named(folder: Path) -> None:
     path = write(folder / "a.hdf5", 12, **controlled(OSC | {"control_delta": True}))
-    assert one_view(path).action_names == tuple(f"action_{number}" for number in range(12))
+    assert one_view(path).recording.action_names == tuple(
+        f"action_{number}" for number in range(12)
+    )
 
 
 def test_a_file_tells_domain_rate_part_and_task(folder: Path) -> None:
     RobomimicCase().write(folder)
     views = [view for view in scan(folder) if isinstance(view, View)]
-    lift = [view for view in views if view.file == IMAGE]
-    assert [view.name for view in lift[::2]] == [f"{IMAGE}/demo_{n}" for n in (0, 2, 10)]
-    assert [view.part for view in lift[::2]] == ["train", "validation", "train"]
-    assert {(view.domain, view.fps, view.task) for view in lift} == {("Panda/Lift", 20.0, "")}
-    assert lift[0].state_names == (
+    lift = [view for view in views if view.recording.file == IMAGE]
+    assert [view.recording.name for view in lift[::2]] == [f"{IMAGE}/demo_{n}" for n in (0, 2, 10)]
+    assert [view.recording.part for view in lift[::2]] == ["train", "validation", "train"]
+    assert {
+        (view.recording.domain, view.camera.fps, view.recording.instruction) for view in lift
+    } == {("Panda/Lift", 20.0, "")}
+    assert lift[0].recording.state_names == (
         *(f"robot0_eef_pos_{i}" for i in range(3)),
         *(f"robot0_eef_quat_{i}" for i in range(4)),
         *(f"robot0_gripper_qpos_{i}" for i in range(2)),
     )
-    (bowl,) = [view for view in views if view.file == LIBERO]
-    assert (bowl.domain, bowl.part, bowl.task) == (
+    (bowl,) = [view for view in views if view.recording.file == LIBERO]
+    assert (bowl.recording.domain, bowl.recording.part, bowl.recording.instruction) == (
         "put_the_bowl_demo",
         "",
         "put the bowl away",
     )
-    assert bowl.state_names == (
+    assert bowl.recording.state_names == (
         *(f"ee_pos_{i}" for i in range(3)),
         *(f"gripper_states_{i}" for i in range(2)),
     )
@@ -137,7 +142,7 @@ def test_a_demonstration_tells_its_own_task(folder: Path) -> None:
     path = write(folder / "a.hdf5")
     with h5py.File(path, "a") as file:
         file["data/demo_0"].attrs["ep_meta"] = json.dumps({"lang": "open the drawer"})
-    assert one_view(path).task == "open the drawer"
+    assert one_view(path).recording.instruction == "open the drawer"
 
 
 def test_groups_among_the_observations_are_left_out(folder: Path) -> None:
@@ -145,7 +150,7 @@ def test_groups_among_the_observations_are_left_out(folder: Path) -> None:
     with h5py.File(path, "a") as file:
         file["data/demo_0/obs/datagen_info/eef_pose"] = np.full((5, 4, 4), np.nan)
         file["data/demo_0/obs/segmentation"] = np.zeros((5, 24, 32, 1), np.int32)
-    assert one_view(path).state_names == tuple(f"robot0_joint_pos_{i}" for i in range(7))
+    assert one_view(path).recording.state_names == tuple(f"robot0_joint_pos_{i}" for i in range(7))
 
 
 @pytest.mark.parametrize(
@@ -154,7 +159,7 @@ def test_groups_among_the_observations_are_left_out(folder: Path) -> None:
 )
 def test_numbers_stay_as_exact_as_they_were(folder: Path, stored: str, read: str) -> None:
     path = write(folder / "a.hdf5", dtype=stored)
-    actions = Robomimic(Folder(path)).signals(one_view(path)).actions
+    actions = Robomimic(Folder(path)).signals(*one_view(path)).actions
     assert actions.dtype == read
     np.testing.assert_array_equal(actions, walk(0, 5, 7).astype(stored)[:-1])
 
@@ -166,7 +171,7 @@ def test_what_there_is_instead_of_pictures_is_listed(folder: Path) -> None:
         file["data/demo_0/obs/object"] = walk(0, 5, 10, np.float64)
     (flaw,) = scan(path)
     assert isinstance(flaw, Flaw)
-    assert flaw.episode == "low_dim.hdf5/demo_0"
+    assert flaw.recording == "low_dim.hdf5/demo_0"
     assert "got object float64 (10,), robot0_joint_pos float32 (7,)" in flaw.reason
 
 
@@ -187,9 +192,9 @@ def test_only_the_pictures_that_are_asked_for_are_decompressed(folder: Path) -> 
     reader, view = Robomimic(Folder(path)), one_view(path)
     for steps in (range(3), range(4, 5)):
         expected = moving_square(0, 5)[steps.start : steps.stop]
-        np.testing.assert_array_equal(reader.frames(view, steps).pixels, expected)
-    with pytest.raises(InputError, match=r"a\.hdf5/demo_0: agentview_image: damaged HDF5"):
-        reader.frames(view, range(2, 4))
+        np.testing.assert_array_equal(reader.frames(*view, steps).pixels, expected)
+    with pytest.raises(InputError, match=r"a\.hdf5/demo_0: agentview_image: .*damaged HDF5"):
+        frames_at(reader, view, range(2, 4))
 
 
 def test_other_hdf5_files_are_not_taken_for_it(folder: Path) -> None:

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 from reading import frames_of, opened
 
-from worldmodel.data.formats.robonet_writer import METADATA, write_episode
-from worldmodel.data.video import encode_mp4
+from worldmodel.data.files.video import encode_mp4
+from worldmodel.data.formats.robots.robonet.writer import METADATA, write_episode
 from worldmodel.errors import InputError
 
 DATA = Path(os.environ.get("WORLDMODEL_DATA", Path(__file__).parents[2] / "shared/data"))
@@ -78,7 +78,11 @@ def test_what_is_written_is_read_back(tmp_path: Path, encoding: str) -> None:
     assert frames.shape == (TIME, 48, 64, 3)
     assert all(psnr(*pair) > 38 for pair in zip(frames, moving_squares(), strict=True))
     np.testing.assert_array_equal(source.actions(0), actions)
-    assert (view.name, view.domain, view.camera) == ("a.hdf5", "north", "cam0")
+    assert (view.recording.name, view.recording.domain, view.camera.name) == (
+        "a.hdf5",
+        "north",
+        "cam0",
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["a.hdf5"]
 
 
@@ -100,7 +104,12 @@ def test_all_cameras_are_episodes_of_one_name(tmp_path: Path) -> None:
     write(tmp_path / "a.hdf5")
     write(tmp_path / "b.hdf5", metadata={"robot": "sawyer"})
     source = opened(tmp_path, camera="all")
-    assert [view.name for view in source.views] == ["a.hdf5", "a.hdf5", "b.hdf5", "b.hdf5"]
+    assert [view.recording.name for view in source.views] == [
+        "a.hdf5",
+        "a.hdf5",
+        "b.hdf5",
+        "b.hdf5",
+    ]
     assert source.domains == ("north", "sawyer")
     assert psnr(frames_of(source, 1), moving_squares()[::-1]) > 38
 
@@ -126,7 +135,7 @@ def test_usable_steps_are_the_shortest_of_states_frames_and_actions(tmp_path: Pa
     with h5py.File(write(tmp_path / "a.hdf5"), "r+") as file:
         replace(file, "env/state", array(file, "env/state")[: TIME - 2])
     source = opened(tmp_path)
-    assert source.views[0].length == len(frames_of(source, 0)) == TIME - 2
+    assert source.views[0].camera.length == len(frames_of(source, 0)) == TIME - 2
     assert len(source.actions(0)) == TIME - 3
 
 
@@ -236,7 +245,7 @@ def test_a_cut_video_is_refused_not_padded(tmp_path: Path, keep: float) -> None:
     with h5py.File(write(tmp_path / "a.hdf5"), "r+") as file:
         data = array(file, "env/cam0_video/frames")
         replace(file, "env/cam0_video/frames", data[: int(keep * len(data))])
-    with pytest.raises(InputError, match=r"a.hdf5: camera 0: no readable video"):
+    with pytest.raises(InputError, match=r"a.hdf5: cam0: no readable video"):
         opened(tmp_path)
 
 
@@ -250,7 +259,7 @@ def test_a_scratched_video_is_refused_not_patched_up(tmp_path: Path, part: float
         data[place : place + 200] = rng.integers(0, 256, 200)
         replace(file, "env/cam0_video/frames", data)
     source = opened(tmp_path)
-    with pytest.raises(InputError, match=r"a.hdf5, cam0: (no readable|.*frame.*(decoded|damaged))"):
+    with pytest.raises(InputError, match=r"a.hdf5: cam0: (no readable|.*frame.*(decoded|damaged))"):
         frames_of(source, 0)
 
 
@@ -268,9 +277,7 @@ def test_a_damaged_or_missing_picture_is_refused(tmp_path: Path) -> None:
     with h5py.File(path, "r+") as file:
         picture = array(file, "env/cam0_video/frame3")
         replace(file, "env/cam0_video/frame3", picture[: len(picture) // 2])
-    with pytest.raises(
-        InputError, match=r"a.hdf5, env/cam0_video/frame3: (damaged|no readable) picture"
-    ):
+    with pytest.raises(InputError, match=r"a.hdf5: cam0: frame 3: (damaged|no readable) picture"):
         frames_of(opened(path), 0)
     with h5py.File(path, "r+") as file:
         file.move("env/cam0_video/frame3", "env/cam0_video/frame99")
@@ -324,7 +331,7 @@ class TestRealFiles:
     def test_every_camera_of_every_file_is_found(self) -> None:
         source = opened(FRANKA, camera="all")
         assert len(source) == 23 * 3
-        assert {view.length for view in source.views} == {31}
+        assert {view.camera.length for view in source.views} == {31}
         assert source.domains == ("franka",)
 
     def test_frames_are_those_of_an_independent_decoder(self, tmp_path: Path) -> None:

@@ -27,12 +27,14 @@ from formats.rosbag import (
     twist,
     write_bag,
 )
+from reading import found_in, frames_at
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
+from writing import encode_png
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.rosbag import RosBag
-from worldmodel.data.pictures import encode_jpeg, encode_png
-from worldmodel.data.view import Flaw, View
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.files.pictures import encode_jpeg
+from worldmodel.data.formats.robots.rosbag.reader import RosBag
+from worldmodel.data.recording import Flaw, View
 from worldmodel.errors import InputError
 
 FRAMES = moving_square(0, 5)
@@ -41,7 +43,7 @@ IMAGE, JPEG = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 
 def scan(folder: Path | str) -> tuple[RosBag, list[View], list[Flaw]]:
     reader = RosBag(Folder(folder))
-    found = [finding for unit in reader.units() for finding in reader.scan(unit)]
+    found = found_in(reader)
     views = [finding for finding in found if isinstance(finding, View)]
     return reader, views, [finding for finding in found if isinstance(finding, Flaw)]
 
@@ -77,11 +79,11 @@ def test_the_command_in_force_at_a_frame_takes_it_to_the_next(tmp_path: Path) ->
     ]
     write_bag(tmp_path / "a", sent)
     reader, view = only(tmp_path)
-    assert view.length == 4, "no command is in force at the first frame"
-    assert reader.signals(view).actions.tolist() == [[2], [3], [3]]
-    np.testing.assert_array_equal(reader.frames(view, range(4)).pixels, FRAMES[1:])
-    assert view.fps == pytest.approx(10)
-    assert view.start == pytest.approx(at(100) / 1e9, abs=1e-6)
+    assert view.camera.length == 4, "no command is in force at the first frame"
+    assert reader.signals(*view).actions.tolist() == [[2], [3], [3]]
+    np.testing.assert_array_equal(reader.frames(*view, range(4)).pixels, FRAMES[1:])
+    assert view.camera.fps == pytest.approx(10)
+    assert view.recording.start == pytest.approx(at(100) / 1e9, abs=1e-6)
 
 
 def test_headers_are_believed_and_not_the_log(tmp_path: Path) -> None:
@@ -97,7 +99,7 @@ def test_headers_are_believed_and_not_the_log(tmp_path: Path) -> None:
     ]
     write_bag(tmp_path / "a", sent)
     reader, view = only(tmp_path)
-    assert reader.signals(view).actions.tolist() == [[1], [2]]
+    assert reader.signals(*view).actions.tolist() == [[1], [2]]
 
 
 def test_a_header_of_time_zero_counts_as_none(tmp_path: Path) -> None:
@@ -105,7 +107,7 @@ def test_a_header_of_time_zero_counts_as_none(tmp_path: Path) -> None:
         tmp_path / "a",
         [each._replace(content=raw(0, FRAMES[0], "rgb8")) for each in pictures("/c", 0, 100)],
     )
-    assert only(tmp_path)[1].fps == pytest.approx(10)
+    assert only(tmp_path)[1].camera.fps == pytest.approx(10)
 
 
 def test_clocks_of_simulations_tell_no_date(tmp_path: Path) -> None:
@@ -115,8 +117,8 @@ def test_clocks_of_simulations_tell_no_date(tmp_path: Path) -> None:
     ]
     write_bag(tmp_path / "a", sent)
     _, view = only(tmp_path)
-    assert np.isnan(view.start)
-    assert view.fps == pytest.approx(20)
+    assert np.isnan(view.recording.start)
+    assert view.camera.fps == pytest.approx(20)
 
 
 def test_pictures_that_were_logged_at_the_same_time(tmp_path: Path) -> None:
@@ -126,7 +128,7 @@ def test_pictures_that_were_logged_at_the_same_time(tmp_path: Path) -> None:
     write_bag(tmp_path / "a", sent)
     reader, view = only(tmp_path)
     for steps in (range(5), range(1, 2), range(2, 4)):
-        pixels = reader.frames(view, steps).pixels
+        pixels = reader.frames(*view, steps).pixels
         np.testing.assert_array_equal(pixels, FRAMES[steps.start : steps.stop])
 
 
@@ -146,7 +148,7 @@ def test_encodings(tmp_path: Path, encoding: str) -> None:
     write_bag(tmp_path / "a", sent)
     reader, view = only(tmp_path)
     np.testing.assert_array_equal(
-        reader.frames(view, range(5)).pixels, green if encoding == "mono8" else FRAMES
+        reader.frames(*view, range(5)).pixels, green if encoding == "mono8" else FRAMES
     )
 
 
@@ -157,9 +159,9 @@ def test_sixteen_bits_are_rounded_to_eight(tmp_path: Path, big: bool) -> None:
     message.is_bigendian = int(big)
     write_bag(tmp_path / "a", [Sent("/c", IMAGE, at(t), message) for t in range(2)])
     reader, view = only(tmp_path)
-    pixels = reader.frames(view, range(1)).pixels[0]
+    pixels = reader.frames(*view, range(1)).pixels[0]
     assert np.abs(pixels - levels / 65535 * 255).max() <= 0.5 + 1e-9
-    assert view.channels == 1
+    assert view.camera.channels == 1
 
 
 def test_compressed_pictures_are_png_or_jpeg_of_eight_bits(tmp_path: Path) -> None:
@@ -180,14 +182,14 @@ def test_compressed_pictures_are_png_or_jpeg_of_eight_bits(tmp_path: Path) -> No
     ]
     write_bag(tmp_path / "a", sent)
     reader, views, flaws = scan(tmp_path)
-    found = {view.camera: reader.frames(view, range(5)).pixels for view in views}
+    found = {view.camera.name: reader.frames(*view, range(5)).pixels for view in views}
     np.testing.assert_array_equal(found["/png"], FRAMES)
     np.testing.assert_array_equal(found["/gray"], gray)
     assert np.abs(found["/plain"].astype(int) - FRAMES).mean() < 4
     assert list(found) == ["/gray", "/plain", "/png"]
-    assert {flaw.episode: flaw.reason.split("got")[1] for flaw in flaws} == {
-        "a /deep": " 'mono16; png compressed '",
-        "a /film": " 'h264'",
+    assert {(flaw.recording, flaw.camera): flaw.reason.split("got")[1] for flaw in flaws} == {
+        ("a", "/deep"): " 'mono16; png compressed '",
+        ("a", "/film"): " 'h264'",
     }
 
 
@@ -198,9 +200,9 @@ def test_a_broken_picture_is_named_and_costs_no_other(tmp_path: Path) -> None:
     sent[3].content.data = sent[3].content.data[:300]
     write_bag(tmp_path / "a", sent)
     reader, view = only(tmp_path)
-    reader.frames(view, range(3))
-    with pytest.raises(InputError, match=r"^a: /c: frame 3: .*no readable picture"):
-        reader.frames(view, range(2, 5))
+    reader.frames(*view, range(3))
+    with pytest.raises(InputError, match=r"^a/metadata.yaml: /c: frame 3: .*no readable picture"):
+        frames_at(reader, view, range(2, 5))
 
 
 def test_a_camera_that_cannot_be_used_costs_no_other(tmp_path: Path) -> None:
@@ -209,10 +211,10 @@ def test_a_camera_that_cannot_be_used_costs_no_other(tmp_path: Path) -> None:
     sent += pictures("/single", 0)
     write_bag(tmp_path / "a", sent)
     _, views, flaws = scan(tmp_path)
-    assert [view.camera for view in views] == ["/good"]
-    assert [(flaw.file, flaw.episode) for flaw in flaws] == [
-        ("a/metadata.yaml", "a /back"),
-        ("a/metadata.yaml", "a /single"),
+    assert [view.camera.name for view in views] == ["/good"]
+    assert [(flaw.file, flaw.recording, flaw.camera) for flaw in flaws] == [
+        ("a/metadata.yaml", "a", "/back"),
+        ("a/metadata.yaml", "a", "/single"),
     ]
     assert flaws[0].reason == "the times of pictures go backwards"
     assert "at least 2 frames" in flaws[1].reason
@@ -308,9 +310,9 @@ def test_kinds_of_commands(
     sent = [*pictures("/c", 0, 100), Sent("/robot/Command", kind, at(-10), content)]
     write_bag(tmp_path / "a", sent)
     reader, view = only(tmp_path)
-    assert view.action_names == names
-    assert view.action_units == units
-    actions = reader.signals(view).actions
+    assert view.recording.action_names == names
+    assert view.recording.action_units == units
+    actions = reader.signals(*view).actions
     np.testing.assert_array_equal(actions, np.array(values)[None])
     if kind.endswith("MultiArray"):
         assert actions.dtype == np.asarray(values).dtype
@@ -337,12 +339,12 @@ def test_commands_are_found_by_name_and_states_by_kind(tmp_path: Path) -> None:
         sent += [state] if start else []
         write_bag(tmp_path / str(start), sent)
         reader, view = only(tmp_path / str(start))
-        actions, states = reader.signals(view)
+        actions, states = reader.signals(*view)
         assert actions.tolist() == ([[]] if expected is None else [[expected]])
         if start:
-            assert (view.state_names, states.tolist()) == (("q",), [[0.5], [0.5]])
+            assert (view.recording.state_names, states.tolist()) == (("q",), [[0.5], [0.5]])
         else:
-            assert view.state_names == POSE + AXES
+            assert view.recording.state_names == POSE + AXES
             np.testing.assert_array_equal(states, [[*VALUES, *VALUES[:6]]] * 2)
 
 
@@ -357,7 +359,7 @@ def test_commands_that_are_sent_count_before_those_that_are_not(tmp_path: Path) 
     connection.close()
     (tmp_path / "a/metadata.yaml").unlink()
     reader, view = only(tmp_path)
-    assert reader.signals(view).actions.tolist() == [[2]]
+    assert reader.signals(*view).actions.tolist() == [[2]]
 
 
 def test_a_bag_without_pictures_tells_its_topics(tmp_path: Path) -> None:
@@ -379,7 +381,7 @@ def test_a_bag_without_pictures_tells_its_topics(tmp_path: Path) -> None:
 def test_compressed_bags(tmp_path: Path, plugin: StoragePlugin, mode: CompressionMode) -> None:
     write_bag(tmp_path / "a", pictures("/c", 0, 100, 200), plugin, mode)
     reader, view = only(tmp_path)
-    np.testing.assert_array_equal(reader.frames(view, range(1, 3)).pixels, FRAMES[1:3])
+    np.testing.assert_array_equal(reader.frames(*view, range(1, 3)).pixels, FRAMES[1:3])
 
 
 def test_a_bag_behind_a_url_is_gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -388,8 +390,8 @@ def test_a_bag_behind_a_url_is_gathered(tmp_path: Path, monkeypatch: pytest.Monk
     memory = fsspec.filesystem("memory")
     memory.put(str(tmp_path / "a"), "/rosbags/a", recursive=True)
     reader, view = only("memory://rosbags")
-    assert view.name == "a"
-    np.testing.assert_array_equal(reader.frames(view, range(3)).pixels, FRAMES[:3])
+    assert view.recording.name == "a"
+    np.testing.assert_array_equal(reader.frames(*view, range(3)).pixels, FRAMES[:3])
 
 
 def test_a_bag_in_several_files(tmp_path: Path) -> None:
@@ -406,8 +408,8 @@ def test_a_bag_in_several_files(tmp_path: Path) -> None:
     (tmp_path / "b/metadata.yaml").unlink()
     (tmp_path / "a/metadata.yaml").write_text(metadata.replace("- a.db3\n", "- a.db3\n  - b.db3\n"))
     reader, view = only(tmp_path)
-    np.testing.assert_array_equal(reader.frames(view, range(5)).pixels, FRAMES)
-    np.testing.assert_array_equal(reader.frames(view, range(2, 4)).pixels, FRAMES[2:4])
+    np.testing.assert_array_equal(reader.frames(*view, range(5)).pixels, FRAMES)
+    np.testing.assert_array_equal(reader.frames(*view, range(2, 4)).pixels, FRAMES[2:4])
     (tmp_path / "a/b.db3").unlink()
     with pytest.raises(InputError, match="missing"):
         scan(tmp_path)
@@ -422,13 +424,15 @@ def test_names_domains_and_parts(tmp_path: Path) -> None:
         plain.rename(root / name)
     (root / "kitchen/one/metadata.yaml").rename(root / "kitchen/one/metadata.yaml.old")
     reader, views, _ = scan(root)
-    assert [(view.name, view.domain, view.part) for view in views] == [
+    assert [
+        (view.recording.name, view.recording.domain, view.recording.part) for view in views
+    ] == [
         ("kitchen/one/one.db3", "one", ""),
         ("test/two", root.name, "test"),
     ]
-    reader.frames(views[0], range(2))
+    reader.frames(*views[0], range(2))
     _, view = only(root / "test/two")
-    assert (view.name, view.domain) == ("two", "two")
+    assert (view.recording.name, view.recording.domain) == ("two", "two")
 
 
 def cdr_string(text: str) -> bytes:
@@ -509,9 +513,9 @@ def test_a_bag_as_ros_2_humble_writes_it(tmp_path: Path) -> None:
 """
     )
     reader, view = only(tmp_path)
-    assert (view.length, view.fps, view.action_names) == (3, 1, AXES)
-    np.testing.assert_array_equal(reader.frames(view, range(3)).pixels, FRAMES[:3])
-    assert reader.signals(view).actions.tolist() == [[0.5, 0, 0, 0, 0, -1]] * 2
+    assert (view.camera.length, view.camera.fps, view.recording.action_names) == (3, 1, AXES)
+    np.testing.assert_array_equal(reader.frames(*view, range(3)).pixels, FRAMES[:3])
+    assert reader.signals(*view).actions.tolist() == [[0.5, 0, 0, 0, 0, -1]] * 2
 
 
 def test_definitions_in_a_bag_are_not_run(tmp_path: Path) -> None:
@@ -525,7 +529,7 @@ def test_definitions_in_a_bag_are_not_run(tmp_path: Path) -> None:
     connection.close()
     before = sys.modules.get("rosbags.usertypes")
     reader, view = only(tmp_path)
-    np.testing.assert_array_equal(reader.frames(view, range(2)).pixels, FRAMES[:2])
+    np.testing.assert_array_equal(reader.frames(*view, range(2)).pixels, FRAMES[:2])
     assert sys.modules.get("rosbags.usertypes") is before
 
 
@@ -554,7 +558,7 @@ def test_only_the_pictures_that_are_wanted_are_read(
         return real(self, data, kind)
 
     monkeypatch.setattr(Typestore, "deserialize_cdr", counted)
-    pixels = reader.frames(view, range(18, 21)).pixels
+    pixels = reader.frames(*view, range(18, 21)).pixels
     np.testing.assert_array_equal(pixels, moving_square(0, 24)[18:21])
     assert len(read) == 3
 
@@ -564,5 +568,5 @@ def test_times_take_few_bytes(tmp_path: Path) -> None:
     stamps = frame_times(2000)
     write_bag(tmp_path / "a", [Sent("/c", IMAGE, s, raw(s, tiny, "mono8")) for s in stamps])
     _, view = only(tmp_path)
-    assert view.length == 2000
-    assert sum(map(len, view.place.values())) < 4 * 2000
+    assert view.camera.length == 2000
+    assert sum(map(len, view.camera.place.values())) < 4 * 2000

@@ -1,4 +1,4 @@
-"""SEVIR: the publishers' scale, parts and catalogue."""
+"""SEVIR: the publishers' parts and catalogue."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from formats.sevir import EVENTS, NEW, OLD, SEVIRCase, row, write_catalogue, write_events
+from reading import found_in, frames_at
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats.sevir import SEVIR, VILScale
-from worldmodel.data.view import Flaw, View
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.formats.radar.sevir import SEVIR
+from worldmodel.data.recording import Flaw, Recording, View
 from worldmodel.errors import InputError
 
 
 def found(folder: Path) -> tuple[dict[str, View], list[Flaw]]:
     """Views by id of the event, and flaws."""
     reader = SEVIR(Folder(folder))
-    findings = [finding for unit in reader.units() for finding in reader.scan(unit)]
-    views = {f.name.rpartition("/")[2]: f for f in findings if isinstance(f, View)}
+    findings = found_in(reader)
+    views = {f.recording.name.rpartition("/")[2]: f for f in findings if isinstance(f, View)}
     return views, [f for f in findings if isinstance(f, Flaw)]
 
 
@@ -29,28 +30,6 @@ def one_event(folder: Path, time: str, length: int = 3, **entry: object) -> View
     write_events(folder / NEW, ["S1"], np.ones((1, 8, 8, length), np.uint8))
     write_catalogue(folder / "CATALOG.csv", [row(NEW, 0, "S1", time) | entry])
     return found(folder)[0]["S1"]
-
-
-@pytest.mark.parametrize(
-    ("byte", "liquid"), [(0, 0.0), (5, 0.0), (6, 4 / 90.66), (18, 16 / 90.66), (84, 1.00257)]
-)
-def test_the_scale_is_the_published_one(byte: int, liquid: float) -> None:
-    assert VILScale().physical(np.array([byte], np.uint8)) == pytest.approx(liquid, rel=1e-5)
-
-
-def test_the_published_thresholds_are_the_levels_of_the_weather_service() -> None:
-    """The six levels of the video integrator and processor, in kg/m2."""
-    bytes_ = np.array([16, 74, 133, 160, 181, 219], np.uint8)
-    levels = [0.14, 0.76, 3.5, 6.9, 12.0, 32.0]
-    np.testing.assert_allclose(VILScale().physical(bytes_), levels, rtol=0.12)
-    np.testing.assert_allclose(VILScale().physical(bytes_)[1:], levels[1:], rtol=0.03)
-
-
-def test_the_scale_takes_predictions_and_rises() -> None:
-    bytes_ = np.arange(255, dtype=np.uint8)
-    liquid = VILScale().physical(bytes_)
-    assert (np.diff(liquid) >= 0).all()
-    np.testing.assert_allclose(VILScale().physical(bytes_ / 255), liquid)
 
 
 @pytest.mark.parametrize(
@@ -64,24 +43,28 @@ def test_the_scale_takes_predictions_and_rises() -> None:
     ],
 )
 def test_parts_go_by_date(tmp_path: Path, time: str, part: str) -> None:
-    assert one_event(tmp_path, time).part == part
+    assert one_event(tmp_path, time).recording.part == part
 
 
 def test_an_event_starts_at_its_first_offset(tmp_path: Path) -> None:
     view = one_event(tmp_path, "2019-09-17 19:54:00", minute_offsets="-119:-114:-109")
-    assert datetime.fromtimestamp(view.start, UTC) == datetime(2019, 9, 17, 17, 55, tzinfo=UTC)
+    assert datetime.fromtimestamp(view.recording.start, UTC) == datetime(
+        2019, 9, 17, 17, 55, tzinfo=UTC
+    )
     unsaid = one_event(tmp_path, "2019-09-17 19:54:00", minute_offsets="")
-    assert datetime.fromtimestamp(unsaid.start, UTC) == datetime(2019, 9, 17, 17, 54, tzinfo=UTC)
+    assert datetime.fromtimestamp(unsaid.recording.start, UTC) == datetime(
+        2019, 9, 17, 17, 54, tzinfo=UTC
+    )
 
 
 @pytest.mark.parametrize(("length", "minutes"), [(49, 5), (25, 10)])
 def test_an_event_lasts_four_hours(tmp_path: Path, length: int, minutes: int) -> None:
-    assert one_event(tmp_path, "2018-01-01", length).fps == pytest.approx(1 / (60 * minutes))
+    assert one_event(tmp_path, "2018-01-01", length).camera.fps == pytest.approx(1 / (60 * minutes))
 
 
 def test_kinds_of_event_are_domains(tmp_path: Path) -> None:
     SEVIRCase().write(tmp_path)
-    domains = {event: view.domain for event, view in found(tmp_path)[0].items()}
+    domains = {event: view.recording.domain for event, view in found(tmp_path)[0].items()}
     assert domains["S858968"] == "Thunderstorm Wind"
     assert domains["R18032123577290"] == "random"
 
@@ -92,8 +75,15 @@ def test_events_are_read_without_a_catalogue(tmp_path: Path) -> None:
     views, flaws = found(tmp_path)
     assert list(views) == [event for events in EVENTS.values() for event, _ in events]
     assert flaws == []
-    assert [view.domain for view in views.values()] == ["random", "random", "storm", "storm"]
-    assert all(math.isnan(view.start) and view.part == "" for view in views.values())
+    assert [view.recording.domain for view in views.values()] == [
+        "random",
+        "random",
+        "storm",
+        "storm",
+    ]
+    assert all(
+        math.isnan(view.recording.start) and view.recording.part == "" for view in views.values()
+    )
 
 
 def test_a_damaged_catalogue_is_told_once(tmp_path: Path) -> None:
@@ -103,7 +93,7 @@ def test_a_damaged_catalogue_is_told_once(tmp_path: Path) -> None:
     catalogue, *files = reader.units()
     with pytest.raises(InputError, match=r"no columns.*event_type.*time_utc"):
         list(reader.scan(catalogue))
-    assert all(isinstance(f, View) for unit in files for f in reader.scan(unit))
+    assert all(isinstance(f, Recording) for unit in files for f in reader.scan(unit))
 
 
 def test_files_that_were_not_fetched_are_told(tmp_path: Path) -> None:
@@ -119,7 +109,7 @@ def test_files_that_were_not_fetched_are_told(tmp_path: Path) -> None:
 def test_the_catalogue_is_found_above_and_its_folders_do_not_count(tmp_path: Path) -> None:
     SEVIRCase().write(tmp_path)
     (tmp_path / NEW).rename(tmp_path / Path(NEW).name)
-    assert found(tmp_path)[0]["S858968"].part == "test"
+    assert found(tmp_path)[0]["S858968"].recording.part == "test"
 
 
 def test_damage_to_an_event_leaves_the_next_one(tmp_path: Path) -> None:
@@ -130,7 +120,7 @@ def test_damage_to_an_event_leaves_the_next_one(tmp_path: Path) -> None:
     (tmp_path / NEW).write_bytes(data)
     views, _ = found(tmp_path)
     reader = SEVIR(Folder(tmp_path))
-    pixels = reader.frames(views["S1"], range(2, 5)).pixels[..., 0]
+    pixels = reader.frames(*views["S1"], range(2, 5)).pixels[..., 0]
     np.testing.assert_array_equal(pixels, noise[0, :, :, 2:5].transpose(2, 0, 1))
     with pytest.raises(InputError, match=f"^{NEW}/S2: frames 0 to 1: "):
-        reader.frames(views["S2"], range(2))
+        frames_at(reader, views["S2"], range(2))

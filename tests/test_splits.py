@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from worldmodel.data.source import EpisodeSource
-from worldmodel.data.splits import (
+from worldmodel.data.clips.splits import (
     Portion,
     Split,
     load_split,
@@ -18,18 +17,15 @@ from worldmodel.data.splits import (
     split_by_list,
     split_by_time,
 )
-from worldmodel.data.view import Frames, Part, Signals, View
+from worldmodel.data.recording import Camera, Frames, Part, Recording, Signals
+from worldmodel.data.source import Source
 from worldmodel.errors import InputError
 
-VIEWS = tuple(
-    View(
+RECORDINGS = tuple(
+    Recording(
         name=f"event{number}",
-        camera="",
         file="",
-        length=length,
-        height=4,
-        width=4,
-        channels=1,
+        cameras=(Camera("", length, height=4, width=4, channels=1),),
         domain=("rain", "snow", "hail")[number % 3],
         start=1000.0 * (7 - number),
     )
@@ -37,12 +33,12 @@ VIEWS = tuple(
 )
 
 
-class Listed(EpisodeSource):
-    """Views without pictures."""
+class Listed(Source):
+    """Recordings without pictures."""
 
-    def __init__(self, views: Sequence[View]) -> None:
-        self.views = tuple(views)
-        self.sets, self.timed, self.origin = (len(views),), True, "list"
+    def __init__(self, recordings: Sequence[Recording]) -> None:
+        self.recordings = tuple(recordings)
+        self.sets, self.timed, self.origin = (len(recordings),), True, "list"
 
     def frames(self, index: int, steps: range) -> Frames:
         raise NotImplementedError
@@ -50,62 +46,61 @@ class Listed(EpisodeSource):
     def signals(self, index: int) -> Signals:
         raise NotImplementedError
 
-    def version(self, index: int) -> str:
-        return ""
-
 
 def frames_of(split: Split, part: Part) -> set[tuple[int, int]]:
-    """Episode and number of every frame of a part."""
-    spans = split.spans(Listed(VIEWS), part)
-    return {(episode, frame) for episode, start, stop in spans for frame in range(start, stop)}
+    """View and number of every frame of a part."""
+    spans = split.spans(Listed(RECORDINGS), part)
+    return {(view, frame) for view, start, stop in spans for frame in range(start, stop)}
 
 
 def test_time_goes_from_training_over_validation_to_test() -> None:
-    split = split_by_time(VIEWS, validation=0.2, test=0.3)
+    split = split_by_time(RECORDINGS, validation=0.2, test=0.3)
     train, validation, test = (frames_of(split, part) for part in ("train", "validation", "test"))
     assert (len(train), len(validation), len(test)) == (50, 20, 30)
     assert len(train | validation | test) == 100
 
     def moment(frame: tuple[int, int]) -> tuple[float, int]:
-        return VIEWS[frame[0]].start, frame[1]
+        return RECORDINGS[frame[0]].start, frame[1]
 
     assert max(map(moment, train)) < min(map(moment, validation))
     assert max(map(moment, validation)) < min(map(moment, test))
 
 
 def test_a_single_long_recording_is_cut() -> None:
-    view = replace(VIEWS[0], length=92)
-    split = split_by_time([view], validation=0.1, test=0.2)
+    camera = replace(RECORDINGS[0].cameras[0], length=92)
+    recording = replace(RECORDINGS[0], cameras=(camera,))
+    split = split_by_time([recording], validation=0.1, test=0.2)
     assert split.train == (Portion("event0", 0, 65),)
     assert split.validation == (Portion("event0", 65, 74),)
     assert split.test == (Portion("event0", 74, 92),)
 
 
 def test_recordings_without_a_time_cannot_go_by_time() -> None:
-    views = [*VIEWS[:2], replace(VIEWS[2], start=float("nan"))]
+    recordings = [*RECORDINGS[:2], replace(RECORDINGS[2], start=float("nan"))]
     with pytest.raises(InputError, match="1 recordings have none, first event2"):
-        split_by_time(views)
+        split_by_time(recordings)
 
 
 def test_whole_domains_are_kept_apart() -> None:
-    split = split_by_domain(VIEWS, validation=["snow"], test=["hail"])
+    split = split_by_domain(RECORDINGS, validation=["snow"], test=["hail"])
     assert split == Split(("event0", "event3"), ("event1", "event4"), ("event2",))
     with pytest.raises(InputError, match="no domain fog; available: hail, rain, snow"):
-        split_by_domain(VIEWS, validation=["fog"], test=[])
+        split_by_domain(RECORDINGS, validation=["fog"], test=[])
     with pytest.raises(InputError, match="expected recordings to train on"):
-        split_by_domain(VIEWS, validation=["snow", "rain"], test=["hail"])
+        split_by_domain(RECORDINGS, validation=["snow", "rain"], test=["hail"])
 
 
 def test_published_parts_are_kept_and_missing_ones_taken_from_training() -> None:
-    views = [
-        replace(view, part="test" if number > 2 else "train") for number, view in enumerate(VIEWS)
+    recordings = [
+        replace(recording, part="test" if number > 2 else "train")
+        for number, recording in enumerate(RECORDINGS)
     ]
-    split = split_as_published(views, validation=0.1, test=0.5)
+    split = split_as_published(recordings, validation=0.1, test=0.5)
     assert split.test == ("event3", "event4")
     assert len(split.validation) == 1
     assert sorted((*split.train, *split.validation)) == ["event0", "event1", "event2"]
     with pytest.raises(InputError, match="no published part"):
-        split_as_published(VIEWS)
+        split_as_published(RECORDINGS)
 
 
 def test_a_list_names_the_test_recordings_with_or_without_folders() -> None:
@@ -118,7 +113,7 @@ def test_a_list_names_the_test_recordings_with_or_without_folders() -> None:
 
 
 def test_portions_are_saved_and_come_back(tmp_path: Path) -> None:
-    split = split_by_time(VIEWS, validation=0.15, test=0.15)
+    split = split_by_time(RECORDINGS, validation=0.15, test=0.15)
     assert any(isinstance(item, Portion) for item in split.test)
     split.save(tmp_path / "split.json")
     assert load_split(tmp_path / "split.json") == split

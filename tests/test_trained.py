@@ -12,12 +12,12 @@ import yaml
 from worldmodel.checkpoint import ModelCard, load, save_checkpoint
 from worldmodel.cli import main
 from worldmodel.commands.trained import Trained
-from worldmodel.data.formats.robonet_writer import write_episode
-from worldmodel.data.splits import load_split
-from worldmodel.data.windows import WindowShape
+from worldmodel.data.clips.config import DataConfig, held_out, open_data
+from worldmodel.data.clips.splits import load_split
+from worldmodel.data.clips.windows import WindowShape
+from worldmodel.data.formats.robots.robonet.writer import write_episode
 from worldmodel.evaluation import evaluate
 from worldmodel.models.predrnn import PredRNNConfig
-from worldmodel.training.recordings import DataConfig, held_out, open_data
 from worldmodel.training.train import TrainConfig, train
 
 RECORDINGS, FRAMES, SIZE = 8, 10, 16

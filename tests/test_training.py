@@ -23,9 +23,10 @@ from torch import Tensor
 
 from worldmodel.checkpoint import WEIGHTS, load
 from worldmodel.clip import Clip
-from worldmodel.data.formats.robonet_writer import write_episode
-from worldmodel.data.splits import load_split
-from worldmodel.data.windows import Windows, WindowShape
+from worldmodel.data.clips.config import DataConfig
+from worldmodel.data.clips.splits import load_split
+from worldmodel.data.clips.windows import Windows, WindowShape
+from worldmodel.data.formats.robots.robonet.writer import write_episode
 from worldmodel.errors import InputError
 from worldmodel.model import ModelConfig
 from worldmodel.models.mode_rnn import ModeRNNConfig
@@ -36,7 +37,6 @@ from worldmodel.settings import described
 from worldmodel.training.curriculum import ReverseScheduledSampling, ScheduledSampling
 from worldmodel.training.forecaster import Forecaster, OptimizerConfig
 from worldmodel.training.loss import mean_squared_error, training_loss
-from worldmodel.training.recordings import DataConfig
 from worldmodel.training.run_folder import RunFolder
 from worldmodel.training.train import TrainConfig, train
 
@@ -168,7 +168,7 @@ def test_a_run_is_the_loop_written_out(logs: Path, tmp_path: Path) -> None:
 
     source = opened(logs)
     spans = load_split(tmp_path / "split.json").spans(source, "train")
-    actions = np.concatenate([source.actions(span.episode) for span in spans])
+    actions = np.concatenate([source.actions(span.view) for span in spans])
     torch.manual_seed(config.seed)
     model = PREDRNN.build((3, SIZE, SIZE), 2)
     model.set_action_statistics(torch.tensor(actions.mean(0)), torch.tensor(actions.std(0)))
@@ -392,7 +392,7 @@ def in_run(**changes: Any) -> Callable[[TrainConfig], TrainConfig]:
     ("change", "message"),
     [
         (in_data(path="nowhere"), "nowhere"),
-        (in_data(validation=0.0), "validation part of the recordings: .* got 0 episodes"),
+        (in_data(validation=0.0), "validation part of the recordings: .* got 0, the longest"),
         (in_data(validation=0.9), "leave recordings to train on, got validation 0.9"),
         (in_data(validation=-0.1), "leave recordings to train on, got validation -0.1"),
         (in_data(window=WindowShape(length=10)), "train part .* the longest of 9 frames"),

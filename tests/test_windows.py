@@ -12,33 +12,29 @@ import torch
 from PIL import Image
 from reading import opened
 
-from worldmodel.data.actions import strided_actions
-from worldmodel.data.blocks import resized
-from worldmodel.data.formats.robonet_writer import write_episode
-from worldmodel.data.loading import TrainingBatches, training_loader, validation_loader
-from worldmodel.data.source import EpisodeSource
-from worldmodel.data.splits import Split, load_split, split_by_hash
-from worldmodel.data.statistics import action_statistics
-from worldmodel.data.view import Frames, Signals, View
-from worldmodel.data.windows import Span, Windows, WindowShape
+from worldmodel.data.clips.actions import strided_actions
+from worldmodel.data.clips.blocks import resized
+from worldmodel.data.clips.loading import TrainingBatches, training_loader, validation_loader
+from worldmodel.data.clips.splits import Split, load_split, split_by_hash
+from worldmodel.data.clips.statistics import action_statistics
+from worldmodel.data.clips.windows import Span, Windows, WindowShape
+from worldmodel.data.formats.robots.robonet.writer import write_episode
+from worldmodel.data.recording import Camera, Frames, Recording, Signals
+from worldmodel.data.source import Source
 from worldmodel.errors import InputError
 
 NAMES = ("dx", "gripper")
 
 
-class Counting(EpisodeSource):
-    """Frame t of episode e is the colour (e, t, 0); its actions are (t, 10 t)."""
+class Counting(Source):
+    """Frame t of episode e is the color (e, t, 0); its actions are (t, 10 t)."""
 
     def __init__(self, lengths: tuple[int, ...]) -> None:
-        self.views = tuple(
-            View(
+        self.recordings = tuple(
+            Recording(
                 name=f"recording{index}",
-                camera="",
                 file=f"{index}",
-                length=length,
-                height=4,
-                width=4,
-                channels=3,
+                cameras=(Camera("", length, height=4, width=4, channels=3),),
                 domain=("west", "east")[index % 2],
                 action_names=NAMES,
                 action_units=("m", ""),
@@ -50,7 +46,7 @@ class Counting(EpisodeSource):
         self.reads: list[tuple[int, range]] = []
 
     def signals(self, index: int) -> Signals:
-        length = self.views[index].length
+        length = self.views[index].camera.length
         steps = np.arange(length - 1, dtype=np.float32)
         return Signals(
             np.stack([steps + 100 * index, 10 * steps], axis=1), np.zeros((length, 0), np.float32)
@@ -62,9 +58,6 @@ class Counting(EpisodeSource):
         frames[..., 0] = index
         frames[..., 1] = np.array(steps)[:, None, None]
         return Frames(frames)
-
-    def version(self, index: int) -> str:
-        return "1"
 
 
 SHAPE = WindowShape(length=3, stride=2, image_size=4)
@@ -107,7 +100,7 @@ def test_strided_deltas_reach_the_same_place() -> None:
 
 
 def test_too_short_episodes_are_told() -> None:
-    with pytest.raises(InputError, match=r"at least 5 frames .* 2 episodes, the longest of 4"):
+    with pytest.raises(InputError, match=r"at least 5 frames .* got 2, the longest of 4"):
         Windows(Counting((4, 3)), SHAPE)
 
 
@@ -273,8 +266,8 @@ def test_cameras_of_a_recording_stay_together(tmp_path: Path) -> None:
             metadata={},
         )
     source = opened(tmp_path, camera="all")
-    split = split_by_hash((view.name for view in source.views), test=0.4)
-    names = [source.views[span.episode].name for span in split.spans(source, "test")]
+    split = split_by_hash((view.recording.name for view in source.views), test=0.4)
+    names = [source.views[span.view].recording.name for span in split.spans(source, "test")]
     assert len(names) == 2 * len(set(names)) > 0
 
 
@@ -324,5 +317,5 @@ def test_statistics_are_those_of_all_chosen_actions(stride: int) -> None:
 
 
 def test_statistics_of_nothing_are_refused() -> None:
-    with pytest.raises(InputError, match="1 episodes with none"):
+    with pytest.raises(InputError, match="got 1 with none"):
         action_statistics(Counting((2,)), [Span(0, 0, 2)], stride=2)

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from worldmodel.checkpoint import load
     from worldmodel.clip import Clip
+    from worldmodel.data.clips.config import DataConfig
     from worldmodel.errors import InputError
     from worldmodel.evaluation import evaluate
     from worldmodel.planners.agent import ModelForesight, VisualMPC
     from worldmodel.planners.cem import CEM, CEMConfig
     from worldmodel.planners.costs import GoalImage
-    from worldmodel.training.recordings import DataConfig
     from worldmodel.training.train import TrainConfig, train
 
     __version__: str
@@ -26,7 +26,7 @@ _WHERE = {
     "CEM": "planners.cem",
     "CEMConfig": "planners.cem",
     "Clip": "clip",
-    "DataConfig": "training.recordings",
+    "DataConfig": "data.clips.config",
     "GoalImage": "planners.costs",
     "InputError": "errors",
     "ModelForesight": "planners.agent",

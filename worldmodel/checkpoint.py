@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from worldmodel.data.blocks import Color, Fit
+from worldmodel.data.clips.blocks import Color, Fit
 from worldmodel.errors import InputError
 from worldmodel.model import ModelConfig, WorldModel, channels_last
 from worldmodel.models.architectures import ARCHITECTURES, architecture_of

@@ -107,6 +107,18 @@ def where_measured(prediction: Tensor, clip: Clip, context: int) -> Tensor:
     return torch.where(clip.missing[:, context:], clip.frames[:, context:], prediction)
 
 
+def check_context(context: int, length: int) -> None:
+    """Refuse a context that leaves nothing to predict.
+
+    Raises:
+        InputError: `context` is not in 1..length-1.
+    """
+    if not 1 <= context < length:
+        raise InputError(
+            f"context: expected 1 to {length - 1} frames of a clip of {length}, got {context}"
+        )
+
+
 def _finite_range(name: str, values: Tensor) -> tuple[float, float]:
     """Smallest and largest value; both are NaN or infinite where one value is."""
     if not values.numel():

@@ -13,11 +13,11 @@ from typing import final
 import torch
 from torch import Tensor
 
-from worldmodel.clip import Clip, where_measured
+from worldmodel.clip import Clip, check_context, where_measured
 from worldmodel.errors import InputError
 from worldmodel.metrics.pixel import Metric, mse_sum, psnr_float, ssim_gaussian
 from worldmodel.model import WorldModel
-from worldmodel.rollout import check_context, predict
+from worldmodel.rollout import predict
 from worldmodel.whole_file import whole_file
 
 STANDARD: Mapping[str, Metric] = MappingProxyType(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from worldmodel.clip import Clip
+from worldmodel.clip import Clip, check_context
 from worldmodel.errors import InputError
 from worldmodel.model import State, WorldModel
 
@@ -115,18 +115,6 @@ def predict(model: WorldModel, clip: Clip, context: int) -> Tensor:
     check_context(context, clip.frames.shape[1])
     state = observe(model, clip.frames[:, :context], clip.actions[:, : context - 1])
     return imagine(model, state, clip.actions[:, context - 1 :])
-
-
-def check_context(context: int, length: int) -> None:
-    """Refuse a context that leaves nothing to predict.
-
-    Raises:
-        InputError: `context` is not in 1..length-1.
-    """
-    if not 1 <= context < length:
-        raise InputError(
-            f"context: expected 1 to {length - 1} frames of a clip of {length}, got {context}"
-        )
 
 
 def unroll(

@@ -11,7 +11,7 @@ from typing import Any, final
 import numpy as np
 
 from formats.case import Damage, FormatCase, Truth, moving_square, walk
-from worldmodel.data.formats.arrays import Arrays
+from worldmodel.data.formats.plain.arrays import Arrays
 
 HURT = "push/b.npz"
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from formats.case import Damage, FormatCase, Truth, moving_square, walk
 from formats.records import Features, changed, flipped, framed, replaced, write_records
-from worldmodel.data.formats.bair import BAIR
+from worldmodel.data.formats.robots.bair import BAIR
 
 TRAIN, TEST = (
     "softmotion30_44k/train/traj_0_to_2.tfrecords",

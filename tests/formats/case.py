@@ -42,12 +42,14 @@ class Damage(NamedTuple):
         reason: Regular expression, found in the refusal.
         lost: Names of the recordings that cannot be used any more; all others must be unharmed.
         when_read: Whether it may be noticed only when pictures are decoded.
+        cameras: Names of those that the recordings lose; empty if they are lost with all.
     """
 
     apply: Callable[[Path], None]
     reason: str
     lost: tuple[str, ...]
     when_read: bool = False
+    cameras: tuple[str, ...] = ()
 
 
 class FormatCase(ABC):

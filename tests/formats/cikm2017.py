@@ -10,8 +10,8 @@ from typing import final
 import numpy as np
 
 from formats.case import Damage, FormatCase, Truth, moving_square
-from worldmodel.data.formats.cikm2017 import CAMERAS, CIKM2017
-from worldmodel.data.view import no_signals
+from worldmodel.data.formats.radar.cikm2017 import CAMERAS, CIKM2017
+from worldmodel.data.recording import no_signals
 
 SAMPLES = {"testB.txt": ("testB_1",), "train.txt": ("train_1", "train_2")}
 TIMES, SIDE = 15, 101

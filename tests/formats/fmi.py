@@ -12,7 +12,7 @@ import numpy as np
 
 from formats.case import Damage, FormatCase, Truth
 from formats.radar import EVENTS, Event, shower, truth
-from worldmodel.data.formats.fmi import FMI
+from worldmodel.data.formats.radar.fmi import FMI
 
 HEAD = """P5
 # composite_area FIN

@@ -13,11 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from av.video.stream import VideoStream
+from writing import encode_png
 
 from formats.case import Damage, FormatCase, Truth, moving_square, walk
-from worldmodel.data.formats.folder_of_videos import VideoFolder
-from worldmodel.data.pictures import encode_jpeg, encode_png
-from worldmodel.data.video import encode_mp4
+from worldmodel.data.files.pictures import encode_jpeg
+from worldmodel.data.files.video import encode_mp4
+from worldmodel.data.formats.plain.videos import VideoFolder
 
 FPS = 12
 
@@ -172,7 +173,7 @@ class VideoFolderCase(FormatCase):
             "number twice": Damage(
                 lambda folder: _write(folder / "walk/d/20.png", b""), "different numbers", d
             ),
-            "one picture": Damage(_without_but_one, "at least 2 frames, got 1", d),
+            "one picture": Damage(_without_but_one, "at least 2 usable frames, got 1", d),
             "other size": Damage(
                 lambda folder: _write(
                     folder / "walk/d/20.jpg", encode_jpeg(moving_square(0, 1, 16)[0])

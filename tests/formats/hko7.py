@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import final
 
 import numpy as np
+from writing import encode_png
 
 from formats.case import Damage, FormatCase, Truth, moving_square
-from worldmodel.data.formats.hko7 import HKO7
-from worldmodel.data.pictures import encode_png
-from worldmodel.data.view import no_signals
+from worldmodel.data.formats.radar.hko7 import HKO7
+from worldmodel.data.recording import no_signals
 
 STARTS = (
     datetime(2014, 5, 8, 0, 0, tzinfo=UTC),

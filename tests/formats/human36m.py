@@ -9,9 +9,9 @@ from typing import final
 import numpy as np
 
 from formats.case import Damage, FormatCase, Truth, moving_square
-from worldmodel.data.formats.human36m import Human36M
-from worldmodel.data.pictures import encode_jpeg
-from worldmodel.data.view import no_signals
+from worldmodel.data.files.pictures import encode_jpeg
+from worldmodel.data.formats.video.human36m import Human36M
+from worldmodel.data.recording import no_signals
 
 TAKES = ("S11_Discussion_1", "S1_Walking", "S9_WalkDog_2")
 CAMERAS = ("54138969", "60457274")

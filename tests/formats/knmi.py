@@ -13,7 +13,7 @@ import numpy as np
 
 from formats.case import Damage, FormatCase, Truth
 from formats.radar import EVENTS, FIVE_MINUTES, Event, shower, truth
-from worldmodel.data.formats.knmi import KNMI
+from worldmodel.data.formats.radar.knmi import KNMI
 
 UNSEEN = 65535
 

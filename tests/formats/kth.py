@@ -11,8 +11,8 @@ import numpy as np
 from av.video.stream import VideoStream
 
 from formats.case import Damage, FormatCase, Truth, moving_square
-from worldmodel.data.formats.kth import KTH
-from worldmodel.data.view import no_signals
+from worldmodel.data.formats.video.kth import KTH
+from worldmodel.data.recording import no_signals
 
 LIST = """
 This database contains sequences of six classes of actions performed by

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import final
 
 import numpy as np
+from writing import encode_png
 
 from formats.case import Damage, FormatCase, Truth
 from formats.kth import gray
-from worldmodel.data.formats.kth_frames import KTHFrames
-from worldmodel.data.pictures import encode_jpeg, encode_png
-from worldmodel.data.view import no_signals
+from worldmodel.data.files.pictures import encode_jpeg
+from worldmodel.data.formats.video.kth_frames import KTHFrames
+from worldmodel.data.recording import no_signals
 
 STRETCHES = {
     "boxing/person01_boxing_d1_uncomp": ((1, 2), (95, 96), (107, 108)),

@@ -28,8 +28,8 @@ from formats.lerobot_v3 import (
     write_groups,
     write_json,
 )
-from worldmodel.data.formats.lerobot_v2 import LeRobotV2
-from worldmodel.data.video import encode_mp4
+from worldmodel.data.files.video import encode_mp4
+from worldmodel.data.formats.robots.lerobot.v2 import LeRobotV2
 
 DATA = "data/chunk-{:03d}/episode_{:06d}.parquet"
 VIDEO = "videos/chunk-{:03d}/{}/episode_{:06d}.mp4"
@@ -67,13 +67,21 @@ class LeRobotV2Case(FormatCase):
         return {
             **number_damages(_edited_rows, lost),
             "absent data": Damage(_removed(DATA.format(0, 1)), "file is absent", lost),
-            "absent video": Damage(_removed(VIDEO.format(0, WRIST, 1)), "file is absent", lost),
+            "absent video": Damage(
+                _removed(VIDEO.format(0, WRIST, 1)),
+                "wrist: the file is absent",
+                lost,
+                cameras=("wrist",),
+            ),
             "cut video": Damage(
                 lambda folder: cut(folder / VIDEO.format(0, FRONT, 1)),
                 "no readable video|holds no video",
                 lost,
+                cameras=("front",),
             ),
-            "another video": Damage(_swapped_video, "data has 9 frames, the video 6", lost),
+            "another video": Damage(
+                _swapped_video, "data has 9 frames, the video 6", lost, cameras=("front",)
+            ),
             "a row less": Damage(
                 _edited_rows(1, lambda table: table.slice(1)), "list says 9 frames", lost
             ),

@@ -10,11 +10,11 @@ from typing import Any, final
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from writing import encode_png
 
 from formats.case import Damage, FormatCase, Truth, moving_square, walk
-from worldmodel.data.formats.lerobot_v3 import LeRobotV3
-from worldmodel.data.pictures import encode_png
-from worldmodel.data.video import encode_mp4
+from worldmodel.data.files.video import encode_mp4
+from worldmodel.data.formats.robots.lerobot.v3 import LeRobotV3
 
 FPS = 5
 LENGTHS = (6, 9, 7, 5)
@@ -87,10 +87,16 @@ class LeRobotV3Case(FormatCase):
             "no place": Damage(_edited_list("data/file_index", None), "whole number", second),
             "listed twice": Damage(_edited_list("episode_index", 0), "more than once", second),
             "short clip": Damage(
-                _edited_list(f"videos/{FRONT}/to_timestamp", 14 / FPS), "the video 8", second
+                _edited_list(f"videos/{FRONT}/to_timestamp", 14 / FPS),
+                "the video 8",
+                second,
+                cameras=("front",),
             ),
             "clip elsewhere": Damage(
-                _edited_list(f"videos/{FRONT}/from_timestamp", 0.0), "the video 15", second
+                _edited_list(f"videos/{FRONT}/from_timestamp", 0.0),
+                "the video 15",
+                second,
+                cameras=("front",),
             ),
             "clip nowhere": Damage(
                 _edited_list(f"videos/{FRONT}/from_timestamp", np.nan), "in seconds", second
@@ -99,11 +105,13 @@ class LeRobotV3Case(FormatCase):
                 lambda folder: cut(folder / f"videos/{FRONT}/{SECOND}.mp4"),
                 "no readable video|holds no video",
                 last,
+                cameras=("front",),
             ),
             "absent video": Damage(
                 lambda folder: (folder / f"videos/{WRIST}/{SECOND}.mp4").unlink(),
-                "file is absent",
+                "wrist: the file is absent",
                 NAMES[2:],
+                cameras=("wrist",),
             ),
             **info_damages(NAMES),
         }
@@ -127,8 +135,15 @@ def number_damages(
         "infinite state": Damage(values("observation.state", _with(np.inf)), "NaN or inf", lost),
         "nan time": Damage(values("timestamp", _with(np.nan)), "NaN or infinity", lost),
         "falling times": Damage(values("timestamp", lambda t: t[::-1].copy()), "not rise", lost),
-        "slow times": Damage(values("timestamp", lambda t: 1.5 * t), "off their time", lost),
-        "no picture": Damage(picture(0, b"nothing"), "no readable picture", lost),
+        "slow times": Damage(
+            values("timestamp", lambda t: 1.5 * t),
+            "off their time",
+            lost,
+            cameras=("front", "wrist"),
+        ),
+        "no picture": Damage(
+            picture(0, b"nothing"), "no readable picture", lost, cameras=("palm",)
+        ),
         "a bad picture": Damage(picture(3, b"nothing"), "no readable picture", (), True),
         "a small picture": Damage(picture(3, small), "expected a picture of 24x32", (), True),
         "a picture elsewhere": Damage(picture(3, None), "expected pictures", (), True),

@@ -12,8 +12,8 @@ from typing import IO, Any, final
 import numpy as np
 
 from formats.case import Damage, FormatCase, Truth, moving_square
-from worldmodel.data.formats.meteonet import MeteoNet
-from worldmodel.data.view import no_signals
+from worldmodel.data.formats.radar.meteonet import MeteoNet
+from worldmodel.data.recording import no_signals
 
 FILES = {
     "rainfall_NW_2016_08.3.npz": ((datetime(2016, 8, 21, 0, 55), 4), (datetime(2016, 8, 30), 6)),

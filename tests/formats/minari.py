@@ -16,8 +16,8 @@ from minari.dataset.minari_storage import MinariStorage
 
 from formats.case import Damage, FormatCase, Truth, moving_square, walk
 from formats.hdf5_edits import declared, edited, partly_stored, removed, with_value
-from worldmodel.data.formats.minari import Minari
-from worldmodel.data.pictures import encode_jpeg
+from worldmodel.data.files.pictures import encode_jpeg
+from worldmodel.data.formats.robots.minari.reader import Minari
 
 ARM, GAME, JPEG = "arm-v1/data", "game-v0/data", "jpeg-v0/data"
 ARRAYS = f"{ARM}/main_data.hdf5"

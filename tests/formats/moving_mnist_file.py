@@ -9,8 +9,8 @@ from typing import final
 import numpy as np
 
 from formats.case import Damage, FormatCase, Truth, moving_square
-from worldmodel.data.formats.moving_mnist_file import MovingMNISTFile
-from worldmodel.data.view import no_signals
+from worldmodel.data.formats.video.moving_mnist import MovingMNISTFile
+from worldmodel.data.recording import no_signals
 
 TEST, VALID = "mnist_test_seq.npy", "moving-mnist-valid.npz"
 CLIPS = (((0, 3), (3, 2)), ((8, 2), (5, 3)))

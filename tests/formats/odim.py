@@ -12,7 +12,7 @@ import numpy as np
 
 from formats.case import Damage, FormatCase, Truth
 from formats.radar import EVENTS, FIVE_MINUTES, Event, shower, truth
-from worldmodel.data.formats.odim import ODIM
+from worldmodel.data.formats.radar.odim import ODIM
 
 
 class Packed(NamedTuple):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from formats.case import Truth
-from worldmodel.data.view import no_signals
+from worldmodel.data.recording import no_signals
 
 HEIGHT, WIDTH = 24, 32
 FIVE_MINUTES = timedelta(minutes=5)

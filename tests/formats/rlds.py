@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, final
 
 import numpy as np
+from writing import encode_png
 
 from formats.case import Damage, FormatCase, Truth, moving_square, walk
 from formats.records import Features, changed, flipped, framed, replaced, write_records
-from worldmodel.data.formats.rlds import RLDS
-from worldmodel.data.pictures import encode_png
+from worldmodel.data.formats.robots.rlds.reader import RLDS
 
 ROOT = "toy_arm/1.0.0"
 SHARDS = tuple(
@@ -119,7 +119,7 @@ class RLDSCase(FormatCase):
             ),
             "broken picture": Damage(
                 _edited(picture, lambda v: [*v[:2], v[2][:60], *v[3:]]),
-                "image', frame 2: damaged picture",
+                "image: frame 2: damaged picture",
                 (),
                 when_read=True,
             ),

@@ -12,7 +12,7 @@ import numpy as np
 
 from formats.case import Damage, FormatCase, Truth, moving_square, walk
 from formats.hdf5_edits import declared, edited, partly_stored, removed, with_value
-from worldmodel.data.formats.robomimic import Robomimic
+from worldmodel.data.formats.robots.robomimic import Robomimic
 
 LIFT = {
     "env_name": "Lift",

@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 
 from formats.case import Damage, FormatCase, Truth, moving_square, walk
-from worldmodel.data.formats.robonet import RoboNet
-from worldmodel.data.formats.robonet_writer import write_episode
+from worldmodel.data.formats.robots.robonet.reader import RoboNet
+from worldmodel.data.formats.robots.robonet.writer import write_episode
 
 LENGTHS = (6, 9, 7)
 
@@ -65,8 +65,9 @@ class RoboNetCase(FormatCase):
                 "no readable video|holds|decoded",
                 lost,
                 when_read=True,
+                cameras=("cam0",),
             ),
-            "huge video": Damage(_declare_a_terabyte, "declares", lost),
+            "huge video": Damage(_declare_a_terabyte, "cam0: .*declares", lost, cameras=("cam0",)),
         }
 
 

@@ -14,8 +14,8 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StorageP
 from rosbags.typesys import Stores, get_typestore
 
 from formats.case import Damage, FormatCase, Truth, moving_square, walk
-from worldmodel.data.formats.rosbag import RosBag
-from worldmodel.data.pictures import encode_jpeg
+from worldmodel.data.files.pictures import encode_jpeg
+from worldmodel.data.formats.robots.rosbag.reader import RosBag
 
 MS = 10**6
 START = 1_700_000_000_000 * MS

@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 
 from formats.case import Damage, FormatCase, Truth, moving_square
-from worldmodel.data.formats.sevir import SEVIR
-from worldmodel.data.view import no_signals
+from worldmodel.data.formats.radar.sevir import SEVIR
+from worldmodel.data.recording import no_signals
 
 OLD = "data/vil/2018/SEVIR_VIL_RANDOMEVENTS_2018_0101_0430.h5"
 NEW = "data/vil/2019/SEVIR_VIL_STORMEVENTS_2019_0701_1231.h5"

@@ -15,8 +15,9 @@ from worldmodel.checkpoint import Checkpoint, load
 from worldmodel.commands.evaluate import EvaluateConfig, evaluate_to_folder
 from worldmodel.commands.options import parse
 from worldmodel.commands.plan import PlanConfig, plan
+from worldmodel.data.clips.config import held_out, open_data
+from worldmodel.data.clips.splits import load_split
 from worldmodel.data.opening import open_source
-from worldmodel.data.splits import load_split
 from worldmodel.diagnostics.stmc import Features, latent_features, pixel_features, separation
 from worldmodel.envs.collect import CollectConfig, collect
 from worldmodel.envs.scores import Benchmark
@@ -28,7 +29,6 @@ from worldmodel.report.film import beside, write_film
 from worldmodel.report.page import Picture, Section, write_page
 from worldmodel.report.table import Cell, Table
 from worldmodel.training.curriculum import ScheduledSampling
-from worldmodel.training.recordings import held_out, open_data
 from worldmodel.training.run_folder import RunFolder
 from worldmodel.training.train import TrainConfig, train
 
@@ -258,8 +258,8 @@ def _logs_section(logs: Path, size: _Size) -> Section:
     source = open_source([str(logs)])
     films = []
     for domain in source.domains:
-        index = next(i for i, view in enumerate(source.views) if view.domain == domain)
-        films.append(source.frames(index, range(source.views[index].length)).pixels)
+        index = next(i for i, v in enumerate(source.views) if v.recording.domain == domain)
+        films.append(source.frames(index, range(source.views[index].camera.length)).pixels)
     gif = logs.parent / "laboratories.gif"
     write_film(gif, beside(*films, labels=source.domains), scale=1)
     return Section(

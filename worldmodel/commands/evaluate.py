@@ -10,11 +10,12 @@ from typing import final
 
 import torch
 
-from worldmodel.clip import Clip
+from worldmodel.clip import Clip, check_context
 from worldmodel.commands.options import parse, taken, with_leading
 from worldmodel.commands.trained import Trained
-from worldmodel.data.splits import load_split
-from worldmodel.data.view import Part
+from worldmodel.data.clips.config import DataConfig, held_out, open_data, split_data
+from worldmodel.data.clips.splits import load_split
+from worldmodel.data.recording import Part
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.evaluation import STANDARD, Evaluation, evaluate
 from worldmodel.metrics.pixel import METRICS
@@ -24,8 +25,7 @@ from worldmodel.report.picture import write_png
 from worldmodel.report.plot import curves
 from worldmodel.report.strip import comparison
 from worldmodel.report.table import Table
-from worldmodel.rollout import check_context, predict
-from worldmodel.training.recordings import DataConfig, held_out, open_data, split_data
+from worldmodel.rollout import predict
 
 RECORD = "evaluation.json"
 """File of the scores in the output folder."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, final
 
 from worldmodel.checkpoint import ModelCard, save_checkpoint
+from worldmodel.clip import check_context
 from worldmodel.commands.options import parse
 from worldmodel.complexity import parameter_count
 from worldmodel.errors import InputError, check_at_least
@@ -15,7 +16,6 @@ from worldmodel.model import WorldModel
 from worldmodel.models.published.translation import FrameSize
 from worldmodel.models.published.weights import import_weights
 from worldmodel.output_folder import check_empty, check_writable
-from worldmodel.rollout import check_context
 
 
 @final

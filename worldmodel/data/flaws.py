@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from worldmodel.data.view import Flaw
+from worldmodel.data.recording import Flaw
 
 _MOST_RUNS, _MOST_REASONS = 12, 20
 _NUMBERS = re.compile(r"\d+")
@@ -22,17 +22,18 @@ def summary(flaws: Sequence[Flaw]) -> str:
     for flaw in flaws:
         alike[_NUMBERS.sub("", flaw.reason)].append(flaw)
     lines = [
-        f"{len(those)} x {those[0].reason}: {_listed(flaw.episode or flaw.file for flaw in those)}"
-        if len(those) > 1
-        else str(those[0])
+        f"{len(those)} x {those[0].reason}: {_listed(those)}" if len(those) > 1 else str(those[0])
         for those in alike.values()
     ]
     more = [f"and {len(lines) - _MOST_REASONS} more reasons"] if len(lines) > _MOST_REASONS else []
     return "\n".join([*lines[:_MOST_REASONS], *more])
 
 
-def _listed(names: Iterable[str]) -> str:
-    runs = list(_runs(sorted(names)))
+def _listed(flaws: Iterable[Flaw]) -> str:
+    names = defaultdict[str, list[str]](list)
+    for flaw in flaws:
+        names[flaw.camera and f" ({flaw.camera})"].append(flaw.recording or flaw.file)
+    runs = [run + camera for camera, those in names.items() for run in _runs(sorted(those))]
     more = f" and {len(runs) - _MOST_RUNS} more" if len(runs) > _MOST_RUNS else ""
     return ", ".join(runs[:_MOST_RUNS]) + more
 

@@ -6,40 +6,41 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, astuple, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from worldmodel.data.code import code_digest
-from worldmodel.data.folder import Folder, cache_folder
-from worldmodel.data.optional import library
+from worldmodel.data.files.folder import cache_folder
 from worldmodel.data.progress import tracked
 from worldmodel.data.reader import Reader, Unit
-from worldmodel.data.view import Flaw, View
+from worldmodel.data.recording import Camera, Flaw, Recording
 from worldmodel.errors import InputError, UnavailableError
 from worldmodel.whole_file import whole_file
+
+VERSION = 1
+"""To be raised with every change of what is known of a recording, or of what all formats share."""
 
 SAVE_EVERY = 10.0
 """Seconds of scanning that an interruption may lose."""
 
-_VIEW_TYPES: dict[str, pa.DataType] = {
-    "str": pa.string(),
+_TYPES: dict[str, pa.DataType] = {
     "int": pa.int64(),
     "float": pa.float64(),
     "tuple[str, ...]": pa.list_(pa.string()),
 }
-_SCHEMA = pa.schema(
-    [
-        ("unit", pa.string()),
-        ("stamp", pa.string()),
-        ("reason", pa.string()),
-        *((field.name, _VIEW_TYPES.get(str(field.type), pa.string())) for field in fields(View)),
-    ]
-)
+
+
+def _columns(kind: type) -> list[tuple[str, pa.DataType]]:
+    return [(field.name, _TYPES.get(str(field.type), pa.string())) for field in fields(kind)]
+
+
+_TYPES["tuple[Camera, ...]"] = pa.list_(pa.struct(_columns(Camera)))
+_HEAD = [(name, pa.string()) for name in ("unit", "stamp", "reason", "camera")]
+_SCHEMA = pa.schema(_HEAD + _columns(Recording))
 _log = logging.getLogger(__name__)
 
 
@@ -47,13 +48,11 @@ class Scanned(NamedTuple):
     """What is in a data set.
 
     Attributes:
-        views: In the order of the reader's units.
-        versions: One per view: differs when the files of its unit do.
+        recordings: In the order of the reader's units.
         flaws: What cannot be used.
     """
 
-    views: tuple[View, ...]
-    versions: tuple[str, ...]
+    recordings: tuple[Recording, ...]
     flaws: tuple[Flaw, ...]
 
 
@@ -63,11 +62,8 @@ def scanned(reader: Reader) -> Scanned:
     The scan can be interrupted, and goes on where it was.
 
     Raises:
-        InputError: The folder holds nothing of the format, or the format needs a library that is
-            not installed.
+        InputError: The folder holds nothing of the format.
     """
-    for module in reader.libraries:
-        library(module)
     units = list(reader.units())
     index = _Index(reader, {unit.name for unit in units})
     try:
@@ -75,11 +71,10 @@ def scanned(reader: Reader) -> Scanned:
             index.learn(unit)
     finally:
         index.save()
-    found = [(finding, stamp) for unit in units for stamp, finding in index.of(unit)]
+    found = [finding for unit in units for finding in index.of(unit)]
     return Scanned(
-        tuple(finding for finding, _ in found if isinstance(finding, View)),
-        tuple(stamp for finding, stamp in found if isinstance(finding, View)),
-        tuple(finding for finding, _ in found if isinstance(finding, Flaw)),
+        tuple(finding for finding in found if isinstance(finding, Recording)),
+        tuple(finding for finding in found if isinstance(finding, Flaw)),
     )
 
 
@@ -92,23 +87,20 @@ class _Index:
         self._changed, self._saved = False, time.monotonic()
 
     def learn(self, unit: Unit) -> None:
-        stamp = _stamp(unit, self._reader.folder)
+        stamp = _stamp(unit, self._reader)
         if self._known.get(unit.name, ("",))[0] == stamp:
             return
-        findings: list[View | Flaw]
         try:
-            findings = list(self._findings(unit))
+            findings = list(self._findings(unit, stamp))
         except UnavailableError as error:
-            stamp, findings = "", []
-            findings.append(_writable(Flaw(unit.name, "", str(error))))
+            stamp, findings = "", list[Recording | Flaw]([_writable(Flaw.of(error, unit.name))])
         self._known[unit.name] = stamp, findings
         self._changed = True
         if time.monotonic() - self._saved > SAVE_EVERY:
             self.save()
 
-    def of(self, unit: Unit) -> Iterator[tuple[str, View | Flaw]]:
-        stamp, findings = self._known[unit.name]
-        return ((stamp, finding) for finding in findings)
+    def of(self, unit: Unit) -> list[Recording | Flaw]:
+        return self._known[unit.name][1]
 
     def save(self) -> None:
         """Write what is known, if it has changed; a place that cannot be written is told."""
@@ -127,64 +119,72 @@ class _Index:
             _log.warning("the index is not kept: %s", error)
         self._changed, self._saved = False, time.monotonic()
 
-    def _findings(self, unit: Unit) -> Iterator[View | Flaw]:
+    def _findings(self, unit: Unit, stamp: str) -> Iterator[Recording | Flaw]:
         try:
             for finding in self._reader.scan(unit):
-                yield _writable(finding) if isinstance(finding, Flaw) else finding
+                if isinstance(finding, Flaw):
+                    yield _writable(finding)
+                else:
+                    yield replace(finding, version=stamp)
         except UnavailableError:
             raise
         except InputError as error:
-            reason = str(error).replace(f"{self._reader.folder.where}/", "")
-            yield _writable(Flaw(unit.name, "", reason.removeprefix(f"{unit.name}: ")))
+            yield _writable(Flaw.of(error, unit.name))
 
 
 def _writable(flaw: Flaw) -> Flaw:
     """The flaw without what is no valid text, which a damaged file may hold."""
-    texts = (flaw.file, flaw.episode, flaw.reason)
-    return Flaw(*(text.encode(errors="replace").decode() for text in texts))
+    return Flaw(*(text.encode(errors="replace").decode() for text in astuple(flaw)))
 
 
-def _stamp(unit: Unit, folder: Folder) -> str:
-    stamps = [(file, folder.files.get(file)) for file in unit.files]
-    return hashlib.sha256(repr(stamps).encode()).hexdigest()[:16]
+def _stamp(unit: Unit, reader: Reader) -> str:
+    """Differs when a file of the unit does, or what the format makes of it."""
+    stamps = [(file, reader.folder.files.get(file)) for file in unit.files]
+    return hashlib.sha256(repr((reader.version, stamps)).encode()).hexdigest()[:16]
 
 
 def _path(reader: Reader) -> Path:
-    """One index per place, format and version of the code that scans."""
-    parts = (reader.folder.where, type(reader).__name__, code_digest())
+    """One index per place and format."""
+    parts = (reader.folder.where, type(reader).__module__, type(reader).__qualname__, VERSION)
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
     return cache_folder() / "index" / f"{reader.folder.name}-{digest}.parquet"
 
 
-def _loaded(path: Path) -> dict[str, tuple[str, list[View | Flaw]]]:
+def _loaded(path: Path) -> dict[str, tuple[str, list[Recording | Flaw]]]:
     """Findings by unit; nothing if there is no index, or it is damaged."""
-    known: dict[str, tuple[str, list[View | Flaw]]] = {}
+    known: dict[str, tuple[str, list[Recording | Flaw]]] = {}
     if not path.exists():
         return known
     try:
         for row in pq.read_table(path, schema=_SCHEMA).to_pylist():
-            unit, stamp, reason = (row.pop(key) for key in ("unit", "stamp", "reason"))
+            unit, stamp, reason, camera = (row.pop(name) for name, _ in _HEAD)
             findings = known.setdefault(unit, (stamp, []))[1]
-            if row["name"] is not None:
-                findings.append(_finding(row, reason))
+            if reason is not None:
+                findings.append(Flaw(row["file"], row["name"], reason, camera))
+            elif row["name"] is not None:
+                row["cameras"] = [Camera(**_values(camera)) for camera in row["cameras"]]
+                findings.append(Recording(**_values(row)))
     except (pa.ArrowException, OSError, ValueError, InputError) as error:
         _log.warning("%s: damaged index, scanning anew (%s)", path, error)
         return {}
     return known
 
 
-def _row(unit: str, stamp: str, finding: View | Flaw | None) -> dict[str, Any]:
+def _row(unit: str, stamp: str, finding: Recording | Flaw | None) -> dict[str, Any]:
     """A row of the table; one without a name is of a unit in which there is nothing."""
     described: dict[str, Any] = {}
     if isinstance(finding, Flaw):
-        described = {"file": finding.file, "name": finding.episode, "reason": finding.reason}
+        described = asdict(finding) | {"name": finding.recording}
     elif finding is not None:
-        described = asdict(finding) | {"place": json.dumps(finding.place)}
+        described = _storable(finding)
+        described["cameras"] = [_storable(camera) for camera in finding.cameras]
     return {"unit": unit, "stamp": stamp} | described
 
 
-def _finding(row: dict[str, Any], reason: str | None) -> View | Flaw:
-    if reason is not None:
-        return Flaw(row["file"], row["name"], reason)
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
-    return View(**(values | {"place": json.loads(row["place"])}))
+def _storable(record: Recording | Camera) -> dict[str, Any]:
+    return vars(record) | {"place": json.dumps(record.place)}
+
+
+def _values(row: Mapping[str, Any]) -> dict[str, Any]:
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    return values | {"place": json.loads(row["place"])}

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import replace
 from itertools import permutations
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from worldmodel.data.files.folder import Folder
 from worldmodel.data.flaws import summary
-from worldmodel.data.folder import Folder
-from worldmodel.data.formats import FORMATS
+from worldmodel.data.format import Format
+from worldmodel.data.formats import FORMATS, format_of
 from worldmodel.data.index import scanned
 from worldmodel.data.reader import Reader
-from worldmodel.data.source import EpisodeSource, LogSource, MixedSource
-from worldmodel.data.view import Flaw, View, by_recording
+from worldmodel.data.recording import Flaw, Recording
+from worldmodel.data.source import LogSource, MixedSource, Source
 from worldmodel.errors import InputError
 
-Camera = int | str | list[int | str]
+CameraChoice = int | str | list[int | str]
 
 _log = logging.getLogger(__name__)
 
@@ -28,41 +29,19 @@ class Opened(NamedTuple):
     """A data set whose files were looked through.
 
     Attributes:
-        reader: Its format.
-        views: The episodes of the chosen cameras; of one recording, they are neighbours.
-        versions: One per view, see `EpisodeSource.version`.
+        format: What it is.
+        reader: Reads it.
+        recordings: With the chosen cameras.
         flaws: What cannot be used.
     """
 
+    format: Format
     reader: Reader
-    views: tuple[View, ...]
-    versions: tuple[str, ...]
+    recordings: tuple[Recording, ...]
     flaws: tuple[Flaw, ...]
 
 
-def find_reader(folder: Folder, format: str | None = None) -> Reader:
-    """The reader of a folder.
-
-    Args:
-        folder: What to read.
-        format: Name in `FORMATS`; found out if left out.
-
-    Raises:
-        InputError: The name is unknown, or the folder looks like no known format.
-    """
-    if format is not None:
-        return _named(format)(folder)
-    for kind in FORMATS.values():
-        if kind.recognises(folder):
-            return kind(folder)
-    examples = ", ".join(list(folder.files)[:5])
-    raise InputError(
-        f"{folder}: {len(folder.files)} files ({examples}) look like no known format of "
-        f"recordings; name one to learn what is wrong: {', '.join(FORMATS)}"
-    )
-
-
-def look_through(location: str, format: str | None = None, camera: Camera = "all") -> Opened:
+def look_through(location: str, format: str | None = None, camera: CameraChoice = "all") -> Opened:
     """Find out what is in a folder, from its index or by a scan.
 
     Args:
@@ -74,28 +53,25 @@ def look_through(location: str, format: str | None = None, camera: Camera = "all
     Raises:
         InputError: There is nothing to read.
     """
-    if format is not None:
-        _named(format)  # before the folder is listed
-    reader = find_reader(Folder(location), format)
-    views, versions, flaws = scanned(reader)
-    if not views and not flaws:
-        raise InputError(f"{location}: {reader.title} without a recording")
-    chosen, lacking = _of_camera(views, camera)
-    return Opened(
-        reader,
-        tuple(views[index] for index in chosen),
-        tuple(versions[index] for index in chosen),
-        (*flaws, *lacking),
-    )
+    named = None if format is None else FORMATS[format]  # before the folder is listed
+    folder = Folder(location)
+    chosen = named or format_of(folder)
+    reader = chosen.open(folder)
+    recordings, flaws = scanned(reader)
+    if not recordings and not flaws:
+        raise InputError(f"{location}: {chosen.title} without a recording")
+    damaged = {(flaw.recording, flaw.camera) for flaw in flaws}
+    seen, lacking = _with_cameras(recordings, camera, damaged)
+    return Opened(chosen, reader, tuple(seen), (*flaws, *lacking))
 
 
 def open_source(
     locations: Sequence[str],
     format: str | None = None,
-    camera: Camera = 0,
+    camera: CameraChoice = 0,
     strict: bool = False,
     action_width: int | None = None,
-) -> EpisodeSource:
+) -> Source:
     """The recordings in one or several folders.
 
     What cannot be used is skipped and told once.
@@ -103,8 +79,7 @@ def open_source(
     Args:
         locations: Paths or URLs.
         format: Name in `FORMATS`, of all of them; found out if left out.
-        camera: Number or name of the camera, or a list of them, or "all"; there is one episode per
-            recording and camera.
+        camera: Number or name of the camera, or a list of them, or "all".
         strict: Refuse data sets in which something is damaged.
         action_width: Number of actions to zero-pad or cut all to; recordings whose actions differ
             from most are damaged if left out.
@@ -123,45 +98,45 @@ def open_source(
         _tell(location, found, strict)
         opened[name] = found
     names = None if action_width is None else _common_names(opened.values(), action_width)
-    sources: dict[str, EpisodeSource] = {
-        name: LogSource(found.reader, found.views, found.versions, names)
-        for name, found in opened.items()
+    sources: dict[str, Source] = {
+        name: LogSource(found.reader, found.recordings, names) for name, found in opened.items()
     }
     return next(iter(sources.values())) if len(sources) == 1 else MixedSource(sources)
 
 
-def _named(format: str) -> type[Reader]:
-    if format not in FORMATS:
-        close = get_close_matches(format, FORMATS, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise InputError(f"format {format!r} is unknown; {hint}available: {', '.join(FORMATS)}")
-    return FORMATS[format]
+def _with_cameras(
+    recordings: Sequence[Recording],
+    choice: CameraChoice,
+    damaged: Container[tuple[str, str | None]],
+) -> tuple[list[Recording], list[Flaw]]:
+    """The recordings with some of their cameras, and what lacks them.
 
-
-def _of_camera(views: Sequence[View], camera: Camera) -> tuple[list[int], list[Flaw]]:
-    """Indices of the views of some cameras, and the recordings that lack them."""
-    if camera == "all":
-        return list(range(len(views))), []
-    choices = camera if isinstance(camera, list) else [camera]
-    recordings = by_recording(views)
-    all_cameras = max(
-        ([views[index].camera for index in indices] for indices in recordings.values()),
-        key=len,
-        default=[],
-    )
-    chosen: list[int] = []
-    lacking = []
-    for name, indices in recordings.items():
-        cameras = [views[index].camera for index in indices]
-        named = cameras if len(cameras) == len(all_cameras) else all_cameras
-        for wanted in choices:
-            own = _name(wanted, named)
-            places = [place for place in indices if views[place].camera == own]
-            if not places:
-                reason = f"no camera {wanted} among its {len(cameras)}: {', '.join(cameras)}"
-                lacking.append(Flaw(views[indices[0]].file, name, reason))
-            chosen += (place for place in places if place not in chosen)
+    Args:
+        recordings: With all cameras that can be used.
+        choice: Which to use.
+        damaged: Names of recordings and of cameras that were told already.
+    """
+    if choice == "all":
+        return list(recordings), []
+    choices = choice if isinstance(choice, list) else [choice]
+    all_cameras = max(map(_cameras, recordings), key=len, default=())
+    chosen, lacking = [], []
+    for recording in recordings:
+        there, own = {camera.name: camera for camera in recording.cameras}, _cameras(recording)
+        named = own if len(own) == len(all_cameras) else all_cameras
+        wanted = [(_name(each, named), each) for each in choices]
+        for name, each in wanted:
+            if name not in there and (recording.name, name) not in damaged:
+                reason = f"no camera {each} among its {len(there)}: {', '.join(there)}"
+                lacking.append(Flaw(recording.file, recording.name, reason))
+        if kept := tuple(there[name] for name in dict(wanted) if name in there):
+            chosen.append(replace(recording, cameras=kept))
     return chosen, lacking
+
+
+def _cameras(recording: Recording) -> tuple[str, ...]:
+    """Names of those that a number may mean, in order."""
+    return recording.all_cameras or tuple(camera.name for camera in recording.cameras)
 
 
 def _name(camera: int | str, cameras: Sequence[str]) -> str | None:
@@ -173,20 +148,17 @@ def _name(camera: int | str, cameras: Sequence[str]) -> str | None:
 
 def of_most_actions(opened: Opened) -> Opened:
     """Without the recordings whose actions are not those of most; they become flaws."""
-    if not opened.views:
+    if not opened.recordings:
         return opened
-    usual = Counter(view.action_names for view in opened.views).most_common(1)[0][0]
-    kept = [i for i, view in enumerate(opened.views) if view.action_names == usual]
+    counts = Counter(recording.action_names for recording in opened.recordings)
+    usual = counts.most_common(1)[0][0]
+    kept = tuple(each for each in opened.recordings if each.action_names == usual)
     odd = (
-        Flaw(view.file, view.name, _other_actions(view.action_names, usual))
-        for view in opened.views
-        if view.action_names != usual
+        Flaw(each.file, each.name, _other_actions(each.action_names, usual))
+        for each in opened.recordings
+        if each.action_names != usual
     )
-    return opened._replace(
-        views=tuple(opened.views[i] for i in kept),
-        versions=tuple(opened.versions[i] for i in kept),
-        flaws=(*opened.flaws, *odd),
-    )
+    return opened._replace(recordings=kept, flaws=(*opened.flaws, *odd))
 
 
 def _other_actions(names: tuple[str, ...], usual: tuple[str, ...]) -> str:
@@ -197,24 +169,23 @@ def _other_actions(names: tuple[str, ...], usual: tuple[str, ...]) -> str:
 
 
 def _tell(location: str, opened: Opened, strict: bool) -> None:
-    recordings = len({view.name for view in opened.views})
     if not opened.flaws:
         return
     reasons = summary(opened.flaws)
     between = "\n" if "\n" in reasons else ": "
-    count = f"{len(opened.flaws)} recordings, cameras or files cannot be used"
-    told = f"{count}{between}{reasons}"
-    if strict or not recordings:
+    told = f"{len(opened.flaws)} recordings, cameras or files cannot be used{between}{reasons}"
+    if strict or not opened.recordings:
         raise InputError(f"{location}: {told}")
-    _log.warning("%s: %s\ngoing on with the other %d recordings", location, told, recordings)
+    count = len(opened.recordings)
+    _log.warning("%s: %s\ngoing on with the other %d recordings", location, told, count)
 
 
 def _common_names(opened: Iterable[Opened], width: int) -> tuple[str, ...]:
-    """Names for actions of a width: those of the view that has most, then of padding."""
+    """Names for actions of a width: those of the recording that has most, then of padding."""
     known = (
-        (*view.action_names, *view.inferred_actions)[:width]
+        (*recording.action_names, *recording.inferred_actions)[:width]
         for found in opened
-        for view in found.views
+        for recording in found.recordings
     )
     known = set(known)
     longest = max(known, key=len)

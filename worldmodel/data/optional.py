@@ -8,11 +8,12 @@ from typing import Any
 from worldmodel.errors import InputError
 
 
-def library(module: str) -> Any:
+def library(module: str, extra: str = "worldmodel[logs]") -> Any:
     """A module of a library that may be missing.
 
     Args:
         module: Its full name.
+        extra: What to `pip install` for it.
 
     Raises:
         InputError: It is not installed; says how to install it.
@@ -21,5 +22,5 @@ def library(module: str) -> Any:
         return import_module(module)
     except ImportError as error:
         raise InputError(
-            f"this format needs more packages ({error}): pip install 'worldmodel[logs]'"
+            f"this format needs more packages ({error}): pip install '{extra}'"
         ) from error

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ClassVar, NamedTuple
 
-from worldmodel.data.folder import Folder
-from worldmodel.data.scale import Scale
-from worldmodel.data.view import Flaw, Frames, Signals, View
-from worldmodel.errors import InputError
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.recording import Camera, Flaw, Frames, Recording, Signals
+from worldmodel.errors import InputError, located
+
+
+class Quantity(NamedTuple):
+    """What is measured, such as "reflectivity", and its unit, such as "dBZ"."""
+
+    name: str
+    unit: str
 
 
 class Unit(NamedTuple):
@@ -40,21 +46,49 @@ def one_per_file(folder: Folder, files: Sequence[str], expected: str) -> Iterato
     return (Unit(file, (file,)) for file in files)
 
 
+def undamaged(
+    names: Iterable[str], camera: Callable[[str], Camera]
+) -> tuple[tuple[Camera, ...], list[InputError]]:
+    """Those cameras of a recording that can be used, and what is wrong with the others.
+
+    Args:
+        names: Of the cameras.
+        camera: What is known of one of that name; may raise `InputError`.
+
+    Raises:
+        InputError: None can be used.
+    """
+    cameras, damaged = [], []
+    for name in names:
+        try:
+            with located(camera=name):
+                cameras.append(camera(name))
+        except InputError as error:
+            damaged.append(error)
+    if not cameras:
+        raise damaged[0]
+    return tuple(cameras), damaged
+
+
 class Reader(ABC):
     """Reads one format from a folder; holds no open file and can be sent to another process.
 
+    Errors say which file and which frame is to blame where it is not the recording's own file, or
+    a single frame is; who asked for the recording adds its file and name.
+
     Attributes:
-        title: What the format is called in a sentence.
-        timed: Whether parts should go by time rather than by name: the views are stretches of one
-            long series.
+        version: To be raised with every change of what the format finds in the same files, or of
+            what their pictures become.
+        timed: Whether parts should go by time rather than by name: the recordings are stretches of
+            one long series.
         libraries: Modules that it needs beyond those that are always installed.
-        scale: What the bytes of a picture measure; None if they are just brightness.
+        quantity: What the bytes of a picture measure; None if they are just brightness.
     """
 
-    title: ClassVar[str]
+    version: ClassVar[int] = 1
     timed: ClassVar[bool] = False
     libraries: ClassVar[tuple[str, ...]] = ()
-    scale: Scale | None = None
+    quantity: Quantity | None = None
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
@@ -74,35 +108,36 @@ class Reader(ABC):
         """
 
     @abstractmethod
-    def scan(self, unit: Unit) -> Iterable[View | Flaw]:
+    def scan(self, unit: Unit) -> Iterable[Recording | Flaw]:
         """Learn about recordings without decoding their pictures.
 
         Checks structure, signals and all that is cheap to check, so that `frames` and `signals`
-        fail for damaged pictures only.
+        fail for damaged pictures only. A camera that is damaged costs its recording no other one.
 
         Raises:
-            InputError: Nothing of the unit can be used.
+            InputError: Nothing more of the unit can be used.
         """
 
     @abstractmethod
-    def frames(self, view: View, steps: range) -> Frames:
+    def frames(self, recording: Recording, camera: Camera, steps: range) -> Frames:
         """Decode some pictures, and no more of the file than is needed.
 
         Args:
-            view: From `scan`.
-            steps: Consecutive frames, within the view's length.
+            recording: From `scan`.
+            camera: One of its cameras.
+            steps: Consecutive frames, within the camera's length.
 
         Returns:
-            Pictures of exactly the size that the view declares, one per step.
+            Pictures of exactly the size that the camera declares, one per step.
 
         Raises:
-            InputError: A picture cannot be decoded undamaged; names file, episode and frame.
+            InputError: A picture cannot be decoded undamaged.
         """
 
     @abstractmethod
-    def signals(self, view: View) -> Signals:
-        """Actions and states of a whole view.
+    def signals(self, recording: Recording, camera: Camera) -> Signals:
+        """Actions and states beside all frames of a camera.
 
         Raises:
-            InputError: They are damaged; names file and episode.
+            InputError: They are damaged.
         """

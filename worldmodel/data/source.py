@@ -1,62 +1,65 @@
-"""A set of episodes, whatever it is made of, that is read a few frames at a time."""
+"""Recordings, whatever they are made of, that are read a few frames at a time."""
 
 from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
+from itertools import accumulate
 from typing import final
 
 import numpy as np
 
 from worldmodel.data.reader import Reader
-from worldmodel.data.view import Frames, Signals, View
-from worldmodel.errors import InputError
+from worldmodel.data.recording import Frames, Recording, Signals, View
+from worldmodel.errors import InputError, located
 
 
-class EpisodeSource(ABC):
-    """Episodes with the same actions, each one camera's view of one recording.
+class Source(ABC):
+    """Recordings with the same actions.
 
     Attributes:
-        views: What is known of each episode; those of one recording are neighbours.
-        sets: Number of episodes of each data set that it is made of, in order.
+        recordings: What is known of each, with those of its cameras that are to be used.
+        sets: Number of recordings of each data set that it is made of, in order.
         timed: Whether parts should go by time rather than by name.
-        origin: Where the episodes come from.
+        origin: Where the recordings come from.
     """
 
-    views: tuple[View, ...]
+    recordings: tuple[Recording, ...]
     sets: tuple[int, ...]
     timed: bool
     origin: str
 
+    @cached_property
+    def views(self) -> tuple[View, ...]:
+        """Every camera of every recording; those of one recording are neighbours."""
+        return views_of(self.recordings)
+
     @abstractmethod
     def frames(self, index: int, steps: range) -> Frames:
-        """Decode some pictures of an episode.
+        """Decode some pictures.
 
         Args:
-            index: Of the episode.
-            steps: Consecutive frames, within its length.
+            index: Of the view.
+            steps: Consecutive frames, within the length of its camera.
 
         Raises:
-            InputError: A picture is damaged; names file, episode and frame.
+            InputError: A picture is damaged; names file and recording.
         """
 
     @abstractmethod
     def signals(self, index: int) -> Signals:
-        """Actions (T-1, A) and states (T, S) of an episode, as recorded.
+        """Actions (T-1, A) and states (T, S) beside the frames of a view, as recorded.
 
         Raises:
-            InputError: They are damaged; names file and episode.
+            InputError: They are damaged; names file and recording.
         """
 
-    @abstractmethod
-    def version(self, index: int) -> str:
-        """Something that differs when what is read would."""
-
     def actions(self, index: int) -> np.ndarray:
-        """Actions of an episode, float32 (T-1, A).
+        """Actions beside the frames of a view, float32 (T-1, A).
 
         Raises:
             InputError: They are damaged, or too large for that.
@@ -65,38 +68,45 @@ class EpisodeSource(ABC):
         with np.errstate(over="ignore"):
             actions = recorded.astype(np.float32)
         if not np.isfinite(actions).all():
-            view = self.views[index]
-            raise InputError(f"{view.file}: {view.name}: actions up to {abs(recorded).max():g}")
+            recording = self.views[index].recording
+            raise InputError(
+                f"actions up to {abs(recorded).max():g}",
+                file=recording.file,
+                recording=recording.name,
+            )
         return actions
 
     def __len__(self) -> int:
+        """Number of views."""
         return len(self.views)
 
     @property
     def digest(self) -> str:
         """Differs when a recording is another, or of another length."""
-        known = [(view.name, view.camera, view.length, view.action_names) for view in self.views]
+        known = [
+            (recording.name, camera.name, camera.length, recording.action_names)
+            for recording, camera in self.views
+        ]
         return hashlib.sha256(repr(known).encode()).hexdigest()
 
     @property
     def action_names(self) -> tuple[str, ...]:
-        """Names of the A action dimensions, the same for all episodes."""
-        return self.views[0].action_names
+        """Names of the A action dimensions, the same for all recordings."""
+        return self.recordings[0].action_names
 
     @cached_property
     def domains(self) -> tuple[str, ...]:
         """All domain names, sorted; a domain's label is its place here."""
-        return tuple(sorted({view.domain for view in self.views}))
+        return tuple(sorted({recording.domain for recording in self.recordings}))
 
 
 @final
-class LogSource(EpisodeSource):
-    """Episodes that a reader finds in a folder.
+class LogSource(Source):
+    """Recordings that a reader finds in a folder.
 
     Args:
         reader: The format.
-        views: From its scan; at least one, of the same action names.
-        versions: One per view; see `version`.
+        recordings: From its scan; at least one, of the same action names.
         action_names: What to call the actions; they are zero-padded or cut to that number. As
             recorded if left out. What the format can infer beyond the recorded comes before zeros.
     """
@@ -104,41 +114,37 @@ class LogSource(EpisodeSource):
     def __init__(
         self,
         reader: Reader,
-        views: Sequence[View],
-        versions: Sequence[str],
+        recordings: Sequence[Recording],
         action_names: tuple[str, ...] | None = None,
     ) -> None:
-        self._reader, self._versions, self._recorded = reader, tuple(versions), tuple(views)
-        names = views[0].action_names if action_names is None else action_names
-        self.views = tuple(_with_actions(view, names) for view in views)
-        self.sets, self.timed = (len(views),), reader.timed
+        self._reader, self._recorded = reader, views_of(recordings)
+        names = recordings[0].action_names if action_names is None else action_names
+        self.recordings = tuple(_with_actions(recording, names) for recording in recordings)
+        self.sets, self.timed = (len(recordings),), reader.timed
         self.origin = reader.folder.where
 
     def frames(self, index: int, steps: range) -> Frames:
-        """Decode some pictures of an episode."""
-        view = self._recorded[index]
-        frames = self._reader.frames(view, steps)
-        expected = (len(steps), view.height, view.width, view.channels)
-        if frames.pixels.shape != expected:
-            raise InputError(
-                f"{view.file}: {view.name}: expected pictures {expected}, got {frames.pixels.shape}"
-            )
+        """Decode some pictures of a view."""
+        recording, camera = self._recorded[index]
+        with located(recording.file, recording.name, camera.name):
+            frames = self._reader.frames(recording, camera, steps)
+            expected = (len(steps), camera.height, camera.width, camera.channels)
+            if frames.pixels.shape != expected:
+                raise InputError(f"expected pictures {expected}, got {frames.pixels.shape}")
         return frames
 
     def signals(self, index: int) -> Signals:
-        """Actions and states of an episode."""
-        signals = self._reader.signals(self._recorded[index])
-        width = len(self.views[index].action_names)
+        """Actions and states beside the frames of a view."""
+        recording, camera = self._recorded[index]
+        with located(recording.file, recording.name):
+            signals = self._reader.signals(recording, camera)
+        width = len(self.action_names)
         missing = max(0, width - signals.actions.shape[1])
         return signals._replace(actions=np.pad(signals.actions[:, :width], ((0, 0), (0, missing))))
 
-    def version(self, index: int) -> str:
-        """Differs when the files do."""
-        return self._versions[index]
-
 
 @final
-class MixedSource(EpisodeSource):
+class MixedSource(Source):
     """Several sources as one; recordings are called `SET/NAME`.
 
     Args:
@@ -148,14 +154,14 @@ class MixedSource(EpisodeSource):
         InputError: Their actions differ.
     """
 
-    def __init__(self, sources: dict[str, EpisodeSource]) -> None:
+    def __init__(self, sources: Mapping[str, Source]) -> None:
         self._parts = [
             (source, index) for source in sources.values() for index in range(len(source))
         ]
-        self.views = tuple(
-            replace(view, name=f"{name}/{view.name}")
+        self.recordings = tuple(
+            replace(recording, name=f"{name}/{recording.name}")
             for name, source in sources.items()
-            for view in source.views
+            for recording in source.recordings
         )
         self.sets = tuple(size for source in sources.values() for size in source.sets)
         self.timed = all(source.timed for source in sources.values())
@@ -171,21 +177,43 @@ class MixedSource(EpisodeSource):
             )
 
     def frames(self, index: int, steps: range) -> Frames:
-        """Decode some pictures of an episode."""
+        """Decode some pictures of a view."""
         source, own = self._parts[index]
-        return source.frames(own, steps)
+        with self._renamed(index):
+            return source.frames(own, steps)
 
     def signals(self, index: int) -> Signals:
-        """Actions and states of an episode."""
+        """Actions and states beside the frames of a view."""
         source, own = self._parts[index]
-        return source.signals(own)
+        with self._renamed(index):
+            return source.signals(own)
 
-    def version(self, index: int) -> str:
-        """Differs when the files do."""
-        source, own = self._parts[index]
-        return source.version(own)
+    @contextmanager
+    def _renamed(self, index: int) -> Iterator[None]:
+        """Let errors call the recording as it is called here."""
+        try:
+            yield
+        except InputError as error:
+            error.recording = self.views[index].recording.name
+            raise
 
 
-def _with_actions(view: View, names: tuple[str, ...]) -> View:
-    units = (*view.action_units, *([""] * len(names)))[: len(names)]
-    return replace(view, action_names=names, action_units=units)
+def views_of(recordings: Sequence[Recording]) -> tuple[View, ...]:
+    """Every camera of every recording."""
+    return tuple(
+        View(recording, camera) for recording in recordings for camera in recording.cameras
+    )
+
+
+def recordings_of(source: Source) -> list[tuple[Recording, range]]:
+    """Each recording, and the indices of its views."""
+    counts = [len(recording.cameras) for recording in source.recordings]
+    places = (
+        range(end - count, end) for count, end in zip(counts, accumulate(counts), strict=True)
+    )
+    return list(zip(source.recordings, places, strict=True))
+
+
+def _with_actions(recording: Recording, names: tuple[str, ...]) -> Recording:
+    units = (*recording.action_units, *([""] * len(names)))[: len(names)]
+    return replace(recording, action_names=names, action_units=units)

@@ -3,57 +3,31 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, NamedTuple, Self, final
+from typing import ClassVar, Self, final
 
 import numpy as np
 
-from worldmodel.data.view import Signals
-
-
-class Film(NamedTuple):
-    """The pictures of one camera, of which few are in memory at a time.
-
-    Attributes:
-        height: In pixels.
-        width: In pixels.
-        frames: Starts over at each call; T frames, uint8, each of shape (H, W, 3).
-    """
-
-    height: int
-    width: int
-    frames: Callable[[], Iterator[np.ndarray]]
+from worldmodel.data.recording import Camera, Recording, Signals
 
 
 @final
 @dataclass(frozen=True)
-class Recording:
-    """One recording with all its cameras.
+class Footage:
+    """All of a recording, of whose pictures few are in memory at a time.
 
     Attributes:
-        name: Unique within the data set.
-        films: By name of the camera; all of T frames.
+        recording: What is known of it; all its cameras have T frames, and names.
         signals: Actions (T-1, A) and states (T, S), float32 or float64.
-        action_names: One per action dimension.
-        action_units: One per action dimension, "" where unknown.
-        state_names: One per state dimension.
-        fps: Frames per second; 0 if unknown.
-        domain: Laboratory, robot, season or kind of event.
-        task: What was to be done, in words.
+        frames: Of a camera, starts over at each call; T frames, uint8, each of shape (H, W, 3).
     """
 
-    name: str
-    films: Mapping[str, Film]
+    recording: Recording
     signals: Signals
-    action_names: tuple[str, ...]
-    action_units: tuple[str, ...]
-    state_names: tuple[str, ...]
-    fps: float
-    domain: str
-    task: str
+    frames: Callable[[Camera], Iterator[np.ndarray]]
 
     def __len__(self) -> int:
         return len(self.signals.states)
@@ -69,16 +43,18 @@ class Writer(ABC):
         folder: Where to; made if missing.
 
     Attributes:
-        title: What the format is called in a sentence.
+        keeps_domains: Whether each recording keeps its own domain.
+        makes_videos: Whether pictures become videos, which play at some rate.
     """
 
-    title: ClassVar[str]
+    keeps_domains: ClassVar[bool] = True
+    makes_videos: ClassVar[bool] = True
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @abstractmethod
-    def add(self, recording: Recording) -> None:
+    def add(self, footage: Footage) -> None:
         """Write one recording.
 
         Raises:

@@ -24,10 +24,10 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from worldmodel.clip import Clip
+from worldmodel.clip import Clip, check_context
 from worldmodel.errors import InputError
 from worldmodel.model import WorldModel
-from worldmodel.rollout import check_context, imagined, observe
+from worldmodel.rollout import imagined, observe
 
 MAX_COMPONENTS = 20
 PERMUTATIONS = 200

@@ -10,7 +10,7 @@ from typing import Any, final
 import torch
 
 from worldmodel.checkpoint import CHECKPOINT
-from worldmodel.data.splits import Split, load_split
+from worldmodel.data.clips.splits import Split, load_split
 from worldmodel.errors import InputError
 from worldmodel.output_folder import OutputFolder
 

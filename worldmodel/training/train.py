@@ -12,8 +12,9 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from worldmodel.checkpoint import ModelCard, save_checkpoint
-from worldmodel.data.source import EpisodeSource
-from worldmodel.data.statistics import ActionStatistics, action_statistics
+from worldmodel.data.clips.config import DataConfig, open_data, split_data
+from worldmodel.data.clips.statistics import ActionStatistics, action_statistics
+from worldmodel.data.source import Source
 from worldmodel.errors import InputError, check_at_least, check_one_of
 from worldmodel.model import ModelConfig, WorldModel, channels_last
 from worldmodel.models.architectures import architecture_of
@@ -26,9 +27,9 @@ from worldmodel.training.callbacks import (
     resumable_states,
 )
 from worldmodel.training.curriculum import Curriculum, ReverseScheduledSampling
+from worldmodel.training.data_module import ClipModule
 from worldmodel.training.forecaster import Forecaster, OptimizerConfig
 from worldmodel.training.quiet import quiet_lightning
-from worldmodel.training.recordings import DataConfig, Recordings, open_data, split_data
 from worldmodel.training.run_folder import RunFolder
 
 Accelerator = Literal["auto", "cpu", "gpu"]
@@ -102,7 +103,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
     if resume:
         folder.check_recordings(split, source.digest)
     start = folder.saved_step() if resume else 0
-    recordings = Recordings(
+    clips = ClipModule(
         source,
         split,
         config.data,
@@ -113,7 +114,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
         config.validation_batches * config.data.batch_size,
     )
     statistics = action_statistics(source, split.spans(source, "train"), config.data.window.stride)
-    frame_shape = (recordings.channels, *config.data.window.size)
+    frame_shape = (clips.channels, *config.data.window.size)
     if config.threads:
         torch.set_num_threads(config.threads)
     model = _model(config, frame_shape, statistics)
@@ -122,7 +123,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
         folder.begin(split, source.digest)
     state = folder.state if resume else None
     with quiet_lightning():
-        trainer = _fit(config, folder, model, recordings, state)
+        trainer = _fit(config, folder, model, clips, state)
     if trainer.is_global_zero:
         card = _card(config, model, source, statistics)
         save_checkpoint(folder.checkpoint, model, card, getattr(torch, config.stored))
@@ -133,7 +134,7 @@ def _fit(
     config: TrainConfig,
     folder: RunFolder,
     model: WorldModel,
-    recordings: Recordings,
+    clips: ClipModule,
     state: Path | None,
 ) -> lightning.Trainer:
     context = config.data.context
@@ -162,7 +163,7 @@ def _fit(
             enable_model_summary=False,
         )
         try:
-            trainer.fit(forecaster, recordings, ckpt_path=state, weights_only=True)
+            trainer.fit(forecaster, clips, ckpt_path=state, weights_only=True)
         except (Interrupted, SIGTERMException):
             raise KeyboardInterrupt(
                 f"stopped after step {trainer.global_step} of {config.steps}; "
@@ -195,7 +196,7 @@ def _model(
 def _card(
     config: TrainConfig,
     model: WorldModel,
-    source: EpisodeSource,
+    source: Source,
     statistics: ActionStatistics,
 ) -> ModelCard:
     camera = config.data.camera

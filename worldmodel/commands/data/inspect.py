@@ -13,14 +13,14 @@ from typing import final
 import numpy as np
 
 from worldmodel.commands.options import parse
-from worldmodel.data.actions import is_delta
-from worldmodel.data.blocks import colored, resized
+from worldmodel.data.clips.actions import is_delta
+from worldmodel.data.clips.blocks import colored, resized
+from worldmodel.data.clips.statistics import action_statistics
+from worldmodel.data.clips.windows import Span
 from worldmodel.data.flaws import summary
 from worldmodel.data.opening import Opened, look_through, of_most_actions
-from worldmodel.data.source import EpisodeSource, LogSource
-from worldmodel.data.statistics import action_statistics
-from worldmodel.data.view import View, by_recording
-from worldmodel.data.windows import Span
+from worldmodel.data.recording import Recording
+from worldmodel.data.source import LogSource, Source, recordings_of
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.output_folder import check_writable
 from worldmodel.report.contact_sheet import Filmed, contact_sheet
@@ -66,10 +66,10 @@ def run(arguments: Sequence[str]) -> None:
     found = of_most_actions(look_through(config.path, config.format))
     sheet = Path(config.sheet or f"{found.reader.folder.name}-contact-sheet.png")
     check_writable(sheet.parent)
-    if found.flaws and (config.strict or not found.views):
+    if found.flaws and (config.strict or not found.recordings):
         raise InputError(f"{config.path}: cannot be used\n{summary(found.flaws)}")
     print(_facts(found).markdown())
-    source = LogSource(found.reader, found.views, found.versions)
+    source = LogSource(found.reader, found.recordings)
     if source.action_names:
         print(_actions(source).markdown())
     if found.flaws:
@@ -79,33 +79,31 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def _facts(found: Opened) -> Table:
-    views, reader = found.views, found.reader
-    first = {view.name: view for view in reversed(views)}
-    lengths = sorted(view.length for view in first.values())
+    recordings, reader = found.recordings, found.reader
+    lengths = sorted(recording.cameras[0].length for recording in recordings)
+    rates = (f"{c.fps:.6g}" if c.fps else "unknown" for r in recordings for c in r.cameras)
     rows = {
-        "format": reader.title,
-        "recordings": str(len(first)),
-        "cameras": "; ".join(_cameras(views)),
+        "format": found.format.title,
+        "recordings": str(len(recordings)),
+        "cameras": "; ".join(_cameras(recordings)),
         "frames": str(sum(lengths)),
         "length": f"{lengths[0]} to {lengths[-1]}, median {lengths[len(lengths) // 2]}",
-        "frames per second": ", ".join(
-            _counted(f"{v.fps:.6g}" if v.fps else "unknown" for v in views)
-        ),
-        "domains": ", ".join(_counted(view.domain for view in first.values())),
-        "published parts": ", ".join(_counted(view.part or "none" for view in first.values())),
-        "states": _listed(views[0].state_names),
-        "time": _period(views),
-        "pixels": f"{reader.scale.quantity} in {reader.scale.unit}"
-        if reader.scale
-        else "brightness",
+        "frames per second": ", ".join(_counted(rates)),
+        "domains": ", ".join(_counted(recording.domain for recording in recordings)),
+        "published parts": ", ".join(_counted(each.part or "none" for each in recordings)),
+        "states": _listed(recordings[0].state_names),
+        "time": _period(recordings),
+        "pixels": " in ".join(reader.quantity or ("brightness",)),
         "cannot be used": str(len(found.flaws)),
     }
     return Table.of([{"": key, "found": value} for key, value in rows.items() if value])
 
 
-def _cameras(views: Sequence[View]) -> Iterator[str]:
+def _cameras(recordings: Sequence[Recording]) -> Iterator[str]:
     kinds = Counter(
-        (v.camera, v.height, v.width, "RGB" if v.channels == 3 else "gray") for v in views
+        (c.name, c.height, c.width, "RGB" if c.channels == 3 else "gray")
+        for recording in recordings
+        for c in recording.cameras
     )
     for (camera, height, width, color), count in kinds.items():
         yield f"{camera or 'the only one'} {height}x{width} {color} ({count})"
@@ -121,24 +119,26 @@ def _listed(names: Sequence[str]) -> str:
     return f"{len(names)}: {', '.join(names)}" if names else ""
 
 
-def _period(views: Sequence[View]) -> str:
-    known = [view for view in views if not math.isnan(view.start)]
+def _period(recordings: Sequence[Recording]) -> str:
+    known = [recording for recording in recordings if not math.isnan(recording.start)]
     if not known:
         return ""
-    first = min(view.start for view in known)
+    first = min(recording.start for recording in known)
     last = max(
-        view.start + (view.length - 1) / view.fps if view.fps else view.start for view in known
+        recording.start + ((camera.length - 1) / camera.fps if camera.fps else 0)
+        for recording in known
+        for camera in recording.cameras
     )
     return " to ".join(f"{datetime.fromtimestamp(t, UTC):%Y-%m-%d %H:%M}" for t in (first, last))
 
 
-def _actions(source: EpisodeSource) -> Table:
-    views = source.views
-    first = {view.name: index for index, view in reversed(list(enumerate(views)))}
-    statistics = action_statistics(source, [Span(i, 0, views[i].length) for i in first.values()])
+def _actions(source: Source) -> Table:
+    first = [indices[0] for _, indices in recordings_of(source)]
+    spans = [Span(index, 0, source.views[index].camera.length) for index in first]
+    statistics = action_statistics(source, spans)
     columns = zip(
         statistics.names,
-        views[0].action_units,
+        source.recordings[0].action_units,
         statistics.minimum,
         statistics.mean,
         statistics.maximum,
@@ -161,28 +161,27 @@ def _actions(source: EpisodeSource) -> Table:
     )
 
 
-def _filmed(source: EpisodeSource, config: InspectConfig) -> Iterator[Filmed]:
+def _filmed(source: Source, config: InspectConfig) -> Iterator[Filmed]:
     """The recordings on the sheet; one that cannot be decoded is named and left out."""
-    by_name = by_recording(source.views)
-    names = list(by_name)
-    places = np.linspace(0, len(names) - 1, min(config.recordings, len(names))).round().astype(int)
-    for name in (names[place] for place in places):
+    known = recordings_of(source)
+    places = np.linspace(0, len(known) - 1, min(config.recordings, len(known))).round().astype(int)
+    for recording, indices in (known[place] for place in places):
         try:
-            yield _film(source, name, by_name[name][: config.cameras])
+            yield _film(source, recording, indices[: config.cameras])
         except InputError as error:
             print(f"not on the contact sheet: {error}")
 
 
-def _film(source: EpisodeSource, name: str, cameras: Sequence[int]) -> Filmed:
-    length = min(source.views[index].length for index in cameras)
+def _film(source: Source, recording: Recording, indices: range) -> Filmed:
+    cameras = recording.cameras[: len(indices)]
+    length = min(camera.length for camera in cameras)
     steps = np.unique(np.linspace(0, length - 1, FRAMES).round().astype(int))
     rows = {}
-    for index in cameras:
-        view = source.views[index]
-        size = (HEIGHT, max(1, round(HEIGHT * view.width / view.height)))
+    for index, camera in zip(indices, cameras, strict=True):
+        size = (HEIGHT, max(1, round(HEIGHT * camera.width / camera.height)))
         frames = (source.frames(index, range(step, step + 1)).pixels for step in steps.tolist())
-        rows[view.camera] = np.concatenate(
+        rows[camera.name] = np.concatenate(
             [colored(resized(frame, size, "squash"), "rgb") for frame in frames]
         )
-    actions = source.actions(cameras[0])[: length - 1]
-    return Filmed(name, rows, steps, actions, source.action_names)
+    actions = source.actions(indices[0])[: length - 1]
+    return Filmed(recording.name, rows, steps, actions, source.action_names)

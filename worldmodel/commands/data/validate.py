@@ -14,12 +14,12 @@ from typing import NamedTuple, final
 import numpy as np
 
 from worldmodel.commands.options import parse
-from worldmodel.data.blocks import pieces
+from worldmodel.data.clips.blocks import pieces
 from worldmodel.data.flaws import summary
 from worldmodel.data.opening import look_through, of_most_actions
 from worldmodel.data.progress import tracked
-from worldmodel.data.source import EpisodeSource, LogSource
-from worldmodel.data.view import Flaw
+from worldmodel.data.recording import Flaw
+from worldmodel.data.source import LogSource, Source, views_of
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.output_folder import check_writable
 
@@ -32,8 +32,8 @@ class ValidateConfig:
     Attributes:
         path: Folder, file or URL of recordings.
         format: Name of their format; found out if left out.
-        report: File to which a JSON line is added for each episode; what it says is good already
-            and has not changed since is not decoded again.
+        report: File to which a JSON line is added for each camera of each recording; what it says
+            is good already and has not changed since is not decoded again.
         workers: Processes that decode; 0 decodes in this one.
     """
 
@@ -55,16 +55,17 @@ def run(arguments: Sequence[str]) -> None:
     config = parse(ValidateConfig, "data validate", arguments, leading=["path"])
     found = of_most_actions(look_through(config.path, config.format))
     flaws, notes = list(found.flaws), []
-    if found.views:
-        checked = _checked(LogSource(found.reader, found.views, found.versions), config)
-        for view, (reason, note) in zip(found.views, checked, strict=True):
-            flaws += [Flaw("", view.name, reason.removeprefix(f"{view.file}: "))] if reason else []
-            notes += [f"{view.name}, {view.camera or 'its only camera'}: {note}"] if note else []
-    recordings = len({view.name for view in found.views})
-    frames = sum(view.length for view in found.views)
+    views = views_of(found.recordings)
+    if views:
+        checked = _checked(LogSource(found.reader, found.recordings), config)
+        for (recording, camera), (reason, note) in zip(views, checked, strict=True):
+            name = recording.name
+            flaws += [Flaw(recording.file, name, reason, camera.name)] if reason else []
+            notes += [f"{name}, {camera.name or 'its only camera'}: {note}"] if note else []
+    frames = sum(view.camera.length for view in views)
     print(
-        f"{config.path}: {found.reader.title}, {recordings} recordings, "
-        f"{len(found.views)} episodes, {frames} frames"
+        f"{config.path}: {found.format.title}, {len(found.recordings)} recordings, "
+        f"{len(views)} views, {frames} frames"
     )
     for line in notes:
         print(f"note: {line}")
@@ -74,50 +75,50 @@ def run(arguments: Sequence[str]) -> None:
 
 
 class Checked(NamedTuple):
-    """What is wrong with an episode, and what is odd about it; empty if nothing."""
+    """What is wrong with a view, and what is odd about it; empty if nothing."""
 
     reason: str
     note: str
 
 
-def check_episode(source: EpisodeSource, index: int) -> Checked:
-    """Decode all of an episode, a few frames at a time."""
-    view, distinct = source.views[index], set[int]()
+def check_view(source: Source, index: int) -> Checked:
+    """Decode all of a view, a few frames at a time."""
+    camera, distinct = source.views[index].camera, set[int]()
     try:
         source.actions(index)  # which may be too large for float32
         signals = source.signals(index)
-        for steps in pieces(view):
+        for steps in pieces(camera):
             pixels = source.frames(index, steps).pixels
             distinct.update(np.unique(pixels).tolist())
     except InputError as error:
-        return Checked(str(error), "")
+        return Checked(Flaw.of(error).reason, "")
     if not all(np.isfinite(values).all() for values in signals):
         return Checked("holds NaN or infinity", "")
     return Checked("", "all pixels are the same" if len(distinct) == 1 else "")
 
 
-def _checked(source: EpisodeSource, config: ValidateConfig) -> Iterator[Checked]:
+def _checked(source: Source, config: ValidateConfig) -> Iterator[Checked]:
     """In the order of the views; the report is written along the way."""
     views, known = source.views, _reported(config.report)
-    keys = [f"{view.name} {view.camera} {source.version(i)}" for i, view in enumerate(views)]
+    keys = [f"{each.name} {camera.name} {each.version}" for each, camera in views]
     new = [index for index, key in enumerate(keys) if key not in known]
     results = _each(source, new, config.workers)
     with open(config.report, "a") if config.report else nullcontext() as report:
-        for index, view in enumerate(tracked(views, "decoding")):
+        for index, (recording, camera) in enumerate(tracked(views, "decoding")):
             if keys[index] in known:
                 yield known[keys[index]]
                 continue
             checked = next(results)
             if report is not None:
-                line = {"recording": view.name, "camera": view.camera, "key": keys[index]}
+                line = {"recording": recording.name, "camera": camera.name, "key": keys[index]}
                 report.write(json.dumps(line | checked._asdict()) + "\n")
                 report.flush()
             yield checked
 
 
-def _each(source: EpisodeSource, indices: Sequence[int], workers: int) -> Iterator[Checked]:
+def _each(source: Source, indices: Sequence[int], workers: int) -> Iterator[Checked]:
     if workers == 0:
-        yield from (check_episode(source, index) for index in indices)
+        yield from (check_view(source, index) for index in indices)
         return
     spawn = get_context("spawn")
     with ProcessPoolExecutor(workers, spawn, initializer=_Sent.keep, initargs=(source,)) as pool:
@@ -128,16 +129,16 @@ def _each(source: EpisodeSource, indices: Sequence[int], workers: int) -> Iterat
 class _Sent:
     """The source of a process that decodes, sent once."""
 
-    source: EpisodeSource
+    source: Source
 
     @classmethod
-    def keep(cls, source: EpisodeSource) -> None:
+    def keep(cls, source: Source) -> None:
         """Keep it for `_check_sent`."""
         cls.source = source
 
 
 def _check_sent(index: int) -> Checked:
-    return check_episode(_Sent.source, index)
+    return check_view(_Sent.source, index)
 
 
 def _reported(path: str | None) -> dict[str, Checked]:

@@ -1,56 +1,51 @@
-"""The formats of recordings, one file each."""
+"""The formats of recordings: of robots, of radar, of videos alone, and plain folders."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from worldmodel.data.files.folder import Folder
+from worldmodel.data.format import Format
+from worldmodel.errors import InputError
+from worldmodel.registry import Registry
 
-from worldmodel.data.formats.arrays import Arrays
-from worldmodel.data.formats.bair import BAIR
-from worldmodel.data.formats.cikm2017 import CIKM2017
-from worldmodel.data.formats.fmi import FMI
-from worldmodel.data.formats.folder_of_videos import VideoFolder
-from worldmodel.data.formats.hko7 import HKO7
-from worldmodel.data.formats.human36m import Human36M
-from worldmodel.data.formats.knmi import KNMI
-from worldmodel.data.formats.kth import KTH
-from worldmodel.data.formats.kth_frames import KTHFrames
-from worldmodel.data.formats.lerobot_v2 import LeRobotV2
-from worldmodel.data.formats.lerobot_v3 import LeRobotV3
-from worldmodel.data.formats.meteonet import MeteoNet
-from worldmodel.data.formats.minari import Minari
-from worldmodel.data.formats.moving_mnist_file import MovingMNISTFile
-from worldmodel.data.formats.odim import ODIM
-from worldmodel.data.formats.rlds import RLDS
-from worldmodel.data.formats.robomimic import Robomimic
-from worldmodel.data.formats.robonet import RoboNet
-from worldmodel.data.formats.rosbag import RosBag
-from worldmodel.data.formats.sevir import SEVIR
-from worldmodel.data.reader import Reader
+_HERE = "worldmodel.data.formats"
 
-FORMATS: Mapping[str, type[Reader]] = MappingProxyType(
+FORMATS: Registry[Format] = Registry(
+    "format",
     {
-        "lerobot-v3": LeRobotV3,
-        "lerobot-v2": LeRobotV2,
-        "rlds": RLDS,
-        "bair": BAIR,
-        "robonet": RoboNet,
-        "minari": Minari,
-        "robomimic": Robomimic,
-        "rosbag": RosBag,
-        "kth": KTH,
-        "kth-frames": KTHFrames,
-        "human36m": Human36M,
-        "fmi": FMI,
-        "knmi": KNMI,
-        "odim": ODIM,
-        "sevir": SEVIR,
-        "hko7": HKO7,
-        "meteonet": MeteoNet,
-        "cikm2017": CIKM2017,
-        "moving-mnist": MovingMNISTFile,
-        "arrays": Arrays,
-        "videos": VideoFolder,
-    }
+        "lerobot-v3": f"{_HERE}.robots.lerobot:V3",
+        "lerobot-v2": f"{_HERE}.robots.lerobot:V2",
+        "rlds": f"{_HERE}.robots.rlds:FORMAT",
+        "bair": f"{_HERE}.robots.bair:FORMAT",
+        "robonet": f"{_HERE}.robots.robonet:FORMAT",
+        "minari": f"{_HERE}.robots.minari:FORMAT",
+        "robomimic": f"{_HERE}.robots.robomimic:FORMAT",
+        "rosbag": f"{_HERE}.robots.rosbag:FORMAT",
+        "kth": f"{_HERE}.video.kth:FORMAT",
+        "kth-frames": f"{_HERE}.video.kth_frames:FORMAT",
+        "human36m": f"{_HERE}.video.human36m:FORMAT",
+        "moving-mnist": f"{_HERE}.video.moving_mnist:FORMAT",
+        "arrays": f"{_HERE}.plain.arrays:FORMAT",
+        "videos": f"{_HERE}.plain.videos:FORMAT",
+    },
 )
-"""By the name that a user gives; a folder is read by the first that recognises it."""
+"""By the name that a user gives."""
+
+GENERIC = ("arrays", "videos")
+"""Those that also read what belongs to another format; they are tried last."""
+
+
+def format_of(folder: Folder) -> Format:
+    """The first format that recognises a folder: ours, those of other packages, generic ones.
+
+    Raises:
+        InputError: None does.
+    """
+    for name in sorted(FORMATS, key=GENERIC.__contains__):
+        if FORMATS[name].reader.recognises(folder):
+            return FORMATS[name]
+    examples = ", ".join(list(folder.files)[:5])
+    raise InputError(
+        f"{folder}: {len(folder.files)} files ({examples}) look like no known format of "
+        f"recordings; choose the format that they should have, to be told what does not fit it: "
+        f"{', '.join(FORMATS)}"
+    )

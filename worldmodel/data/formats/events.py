@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from worldmodel.data.view import Flaw
+from worldmodel.data.recording import Flaw
 from worldmodel.errors import InputError
 
 SEASONS = ("winter", "spring", "summer", "autumn")

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from worldmodel.data.files.pictures import picture_size
 from worldmodel.data.formats.events import Stretch, stretches
-from worldmodel.data.pictures import picture_size
 from worldmodel.data.reader import Reader, Unit
-from worldmodel.data.view import Flaw, Frames, Signals, View, no_signals
-from worldmodel.errors import InputError
+from worldmodel.data.recording import Camera, Flaw, Frames, Recording, Signals, no_signals
+from worldmodel.errors import InputError, located
 
 
 class Picture(NamedTuple):
@@ -29,27 +31,27 @@ class Picture(NamedTuple):
 
 
 class PictureFiles(Reader, ABC):
-    """One file per picture; a view's place lists its `files`, in order of time."""
+    """One file per picture; a camera's place lists its `files`, in order of time."""
 
     @abstractmethod
-    def picture(self, view: View, file: str) -> Picture:
+    def picture(self, camera: Camera, file: str) -> Picture:
         """Decode one file.
 
         Raises:
-            InputError: It is damaged, or has another size than the view.
+            InputError: It is damaged, or has another size than the camera.
         """
 
-    def frames(self, view: View, steps: range) -> Frames:
+    def frames(self, recording: Recording, camera: Camera, steps: range) -> Frames:
         """Decode some files."""
-        pictures = [self._frame(view, step) for step in steps]
+        pictures = [self._frame(camera, step) for step in steps]
         masks = [picture.missing for picture in pictures if picture.missing is not None]
         return Frames(
             np.stack([picture.pixels for picture in pictures]), np.stack(masks) if masks else None
         )
 
-    def signals(self, view: View) -> Signals:
+    def signals(self, recording: Recording, camera: Camera) -> Signals:
         """There are none."""
-        return no_signals(view.length)
+        return no_signals(camera.length)
 
     def content(self, file: str) -> bytes:
         """All of a file.
@@ -60,15 +62,12 @@ class PictureFiles(Reader, ABC):
         try:
             return self.folder.local(file).read_bytes()
         except OSError as error:
-            raise InputError(f"{file}: cannot be read ({error.strerror})") from error
+            raise InputError(f"cannot be read ({error.strerror})", file=file) from error
 
-    def _frame(self, view: View, step: int) -> Picture:
-        file = view.place["files"][step]
-        try:
-            return self.picture(view, file)
-        except InputError as error:
-            reason = reason_without(str(self.folder.local(file)), reason_without(file, str(error)))
-            raise InputError(f"{file}: {view.name}, frame {step}: {reason}") from error
+    def _frame(self, camera: Camera, step: int) -> Picture:
+        file = camera.place["files"][step]
+        with located(file, frame=step):
+            return self.picture(camera, file)
 
 
 class NumberedPictures(PictureFiles, ABC):
@@ -77,7 +76,8 @@ class NumberedPictures(PictureFiles, ABC):
     Only the first picture of a recording is looked into before it is read.
 
     Attributes:
-        pattern: Of a file's name: `series`, what the pictures of a recording share, and `number`.
+        pattern: Of a file's name: `series`, what the pictures of recordings share, `number`, and
+            `camera` if there can be several.
         example: Of such a name.
     """
 
@@ -85,8 +85,8 @@ class NumberedPictures(PictureFiles, ABC):
     example: ClassVar[str]
 
     @abstractmethod
-    def view(self, first: re.Match[str], stretch: Stretch, size: tuple[int, int]) -> View:
-        """What is known of a recording.
+    def recording(self, first: re.Match[str], stretch: Stretch, size: tuple[int, int]) -> Recording:
+        """What is known of a recording of one camera.
 
         Args:
             first: Name of its first file.
@@ -107,29 +107,34 @@ class NumberedPictures(PictureFiles, ABC):
             )
         return (Unit(name, tuple(files)) for name, files in series.items())
 
-    def scan(self, unit: Unit) -> Iterator[View | Flaw]:
-        """A view per stretch of consecutive numbers."""
-        numbers: dict[str, float] = {}
+    def scan(self, unit: Unit) -> Iterator[Recording | Flaw]:
+        """A recording per stretch of consecutive numbers; those of one name are its cameras."""
+        numbers: dict[str, dict[str, float]] = {}
         for file in unit.files:
+            name = self._name(file).groupdict()
             if self.folder.files[file].size:
-                numbers[file] = float(self._name(file)["number"])
+                numbers.setdefault(name.get("camera", ""), {})[file] = float(name["number"])
             else:
                 yield Flaw(file, "", "empty file")
-        for stretch in stretches(numbers):
-            if isinstance(stretch, Flaw):
-                yield stretch
-            else:
-                yield from self._views(stretch)
+        found: dict[str, Recording] = {}
+        for stretch in chain.from_iterable(map(stretches, numbers.values())):
+            for one in [stretch] if isinstance(stretch, Flaw) else self._seen(stretch):
+                if isinstance(one, Flaw):
+                    yield one
+                else:
+                    others = found[one.name].cameras if one.name in found else ()
+                    found[one.name] = replace(one, cameras=(*others, *one.cameras))
+        yield from found.values()
 
-    def _views(self, stretch: Stretch) -> Iterator[View | Flaw]:
-        """The view, from the first undamaged picture on."""
+    def _seen(self, stretch: Stretch) -> Iterator[Recording | Flaw]:
+        """What one camera saw, from the first undamaged picture on."""
         for index, file in enumerate(stretch.files[:-1]):
             try:
-                height, width, _ = picture_size(self.content(file), file)
+                height, width, _ = picture_size(self.content(file))
                 rest = stretch._replace(files=stretch.files[index:])
-                yield self.view(self._name(file), rest, (height, width))
+                yield self.recording(self._name(file), rest, (height, width))
             except InputError as error:
-                yield Flaw(file, "", reason_without(file, str(error)))
+                yield Flaw.of(error, file)
             else:
                 return
 
@@ -137,8 +142,3 @@ class NumberedPictures(PictureFiles, ABC):
         name = self.pattern.fullmatch(file)
         assert name is not None
         return name
-
-
-def reason_without(file: str, error: str) -> str:
-    """What an error says, without the file that it names first."""
-    return error.removeprefix(f"{file}: ")

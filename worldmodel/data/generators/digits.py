@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
+from worldmodel.data.files.idx import read_idx
 from worldmodel.data.generators.generator import GeneratedPart
-from worldmodel.data.idx import read_idx
 from worldmodel.errors import InputError
 
 _PREFIXES: dict[GeneratedPart, str] = {"train": "train", "test": "t10k"}

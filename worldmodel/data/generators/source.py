@@ -1,4 +1,4 @@
-"""Generated clips as episodes."""
+"""Generated clips as recordings."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import hashlib
 from typing import final
 
 from worldmodel.data.generators.generator import Generator
-from worldmodel.data.source import EpisodeSource
-from worldmodel.data.view import Frames, Signals, View, no_signals
+from worldmodel.data.recording import Camera, Frames, Recording, Signals, no_signals
+from worldmodel.data.source import Source
 
 
 @final
-class GeneratedSource(EpisodeSource):
+class GeneratedSource(Source):
     """The clips of a generator, each made when it is read.
 
     Args:
@@ -24,22 +24,13 @@ class GeneratedSource(EpisodeSource):
     def __init__(self, generator: Generator) -> None:
         self._generator = generator
         first = generator.clip(0).frames  # fails here, not in a worker, if digits are missing
-        self._version = hashlib.sha256(first.tobytes()).hexdigest()[:16]
-        height, width, channels = generator.frame_shape
-        self.views = tuple(
-            View(
-                name=f"{index:07}",
-                camera="",
-                file="",
-                length=generator.length,
-                height=height,
-                width=width,
-                channels=channels,
-                domain=generator.domain(index),
-            )
+        version = hashlib.sha256(first.tobytes()).hexdigest()[:16]
+        camera = Camera("", generator.length, *generator.frame_shape)
+        self.recordings = tuple(
+            Recording(f"{index:07}", "", (camera,), generator.domain(index), version=version)
             for index in range(generator.clips)
         )
-        self.sets, self.timed = (len(self.views),), False
+        self.sets, self.timed = (generator.clips,), False
         self.origin = repr(generator)
 
     def frames(self, index: int, steps: range) -> Frames:
@@ -48,8 +39,4 @@ class GeneratedSource(EpisodeSource):
 
     def signals(self, index: int) -> Signals:
         """Nothing acts."""
-        return no_signals(self.views[index].length)
-
-    def version(self, index: int) -> str:
-        """Differs when the first clip does: by other digits, or another way to move them."""
-        return self._version
+        return no_signals(self._generator.length)

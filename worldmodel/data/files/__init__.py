@@ -1,0 +1,1 @@
+"""Files that recordings are kept in, whatever their format: containers, pictures, videos."""

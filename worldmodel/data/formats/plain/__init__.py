@@ -1,0 +1,1 @@
+"""Folders of arrays or videos that follow no format of their own."""

@@ -1,0 +1,1 @@
+"""Data sets of videos without actions, as their publishers laid them out."""
