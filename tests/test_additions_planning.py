@@ -59,6 +59,7 @@ def test_an_outside_planner_cost_and_suite_play_together(model: Path, tmp_path: 
     assert (tmp_path / "played" / "plain-0-model.gif").stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_the_oracle_finds_the_goal_of_an_outside_suite(tmp_path: Path) -> None:
     done = worldmodel(
         "plan",

@@ -10,7 +10,7 @@ from typing import final
 
 import torch
 
-from worldmodel.clip import Clip
+from worldmodel.clip import Clip, check_context
 from worldmodel.commands.options import parse, taken, with_leading
 from worldmodel.commands.trained import Trained
 from worldmodel.data.clips.config import DataConfig, held_out, open_data, split_data
@@ -25,7 +25,7 @@ from worldmodel.report.picture import write_png
 from worldmodel.report.plot import curves
 from worldmodel.report.strip import comparison
 from worldmodel.report.table import Table
-from worldmodel.rollout import check_context, predict
+from worldmodel.rollout import predict
 
 RECORD = "evaluation.json"
 """File of the scores in the output folder."""

@@ -103,7 +103,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
     if resume:
         folder.check_recordings(split, source.digest)
     start = folder.saved_step() if resume else 0
-    recordings = ClipModule(
+    clips = ClipModule(
         source,
         split,
         config.data,
@@ -114,7 +114,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
         config.validation_batches * config.data.batch_size,
     )
     statistics = action_statistics(source, split.spans(source, "train"), config.data.window.stride)
-    frame_shape = (recordings.channels, *config.data.window.size)
+    frame_shape = (clips.channels, *config.data.window.size)
     if config.threads:
         torch.set_num_threads(config.threads)
     model = _model(config, frame_shape, statistics)
@@ -123,7 +123,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
         folder.begin(split, source.digest)
     state = folder.state if resume else None
     with quiet_lightning():
-        trainer = _fit(config, folder, model, recordings, state)
+        trainer = _fit(config, folder, model, clips, state)
     if trainer.is_global_zero:
         card = _card(config, model, source, statistics)
         save_checkpoint(folder.checkpoint, model, card, getattr(torch, config.stored))
@@ -134,7 +134,7 @@ def _fit(
     config: TrainConfig,
     folder: RunFolder,
     model: WorldModel,
-    recordings: ClipModule,
+    clips: ClipModule,
     state: Path | None,
 ) -> lightning.Trainer:
     context = config.data.context
@@ -163,7 +163,7 @@ def _fit(
             enable_model_summary=False,
         )
         try:
-            trainer.fit(forecaster, recordings, ckpt_path=state, weights_only=True)
+            trainer.fit(forecaster, clips, ckpt_path=state, weights_only=True)
         except (Interrupted, SIGTERMException):
             raise KeyboardInterrupt(
                 f"stopped after step {trainer.global_step} of {config.steps}; "
