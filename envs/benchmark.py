@@ -13,7 +13,6 @@ from typing import Any, final
 
 import numpy as np
 import torch
-from rich.progress import track
 from torch import Tensor
 
 from worldmodel.envs.expert import ExpertAgent
@@ -23,6 +22,7 @@ from worldmodel.envs.play import Outcome, play
 from worldmodel.envs.scores import Benchmark, EpisodeRecord
 from worldmodel.envs.suite import SUITES, Size, Suite
 from worldmodel.errors import InputError, check_at_least
+from worldmodel.frames import as_frames
 from worldmodel.model import WorldModel
 from worldmodel.output_folder import OutputFolder
 from worldmodel.planners.agent import Agent
@@ -32,6 +32,7 @@ from worldmodel.planners.planner import Bounds
 from worldmodel.planners.planning import PlanningConfig
 from worldmodel.registry import find_name
 from worldmodel.report.film import write_film
+from worldmodel.report.progress import tracked
 from worldmodel.settings import plain
 from worldmodel.whole_file import whole_file
 
@@ -93,6 +94,11 @@ class BenchmarkConfig:
         return SUITES[self.suite]
 
     @property
+    def game(self) -> str:
+        """The task's name."""
+        return find_name(f"task of {self.suite}", self.task, self.world.tasks)
+
+    @property
     def plan(self) -> PlanningConfig:
         """How model and oracle plan."""
         return self.planning or self.world.task(self.task).planning
@@ -121,8 +127,10 @@ def benchmark(
 ) -> Benchmark:
     """Play all episodes; stopped at any time, it continues where it was.
 
+    All that can be refused is refused before anything is written.
+
     Args:
-        config: What to play.
+        config: What to play; with more episodes than before, those that are missing are played.
         folder: Of the finished episodes, rewritten after each, and of the films.
         model: The learned model; needed if `model` is a contestant.
         action_names: What the model was trained with; not checked if left out.
@@ -133,23 +141,24 @@ def benchmark(
     """
     if "model" in config.players and model is None:
         raise InputError("benchmark: the contestant 'model' needs a trained model, got none")
-    claim = OutputFolder.checked(folder, "plan", _settings(config, model))
-    with closing(
-        _environment(config, config.places[0], model)
-    ) as env:  # before anything is written
+    claim = OutputFolder.checked(folder, "plan", _settings(config, model), free=("episodes",))
+    aim = partial(config.plan.aim, model=model)
+    with closing(_environment(config, config.places[0], model)) as env:
         _check_actions(env, action_names)
         _agents(config, env, model)
+        env.reset(seed=0)
+        aim(as_frames(env.goal_image))
     claim.begin()
     log = _Log(folder / RECORDS)
     for domain in config.places:
         done = {record.episode for record in log.records if record.domain == domain}
         missing = [episode for episode in range(config.episodes) if episode not in done]
-        aim = partial(config.plan.aim, model=model)
         with closing(_environment(config, domain, model)) as env:
             agents = _agents(config, env, model)
-            for episode in track(missing, f"{config.task} in {domain}", disable=not missing):
+            for episode in tracked(missing, f"{config.game} in {domain}"):
                 log.add(_compare(config, env, agents, aim, episode, folder))
-    return Benchmark(tuple(log.records), config.world.unit)
+    played = tuple(record for record in log.records if record.episode < config.episodes)
+    return Benchmark(played, config.world.unit)
 
 
 @final
@@ -185,7 +194,7 @@ def _settings(config: BenchmarkConfig, model: WorldModel | None) -> dict[str, An
         digest.update(name.encode() + value.float().cpu().numpy().tobytes())
     return {
         "suite": config.world.name,
-        "task": config.task,
+        "task": config.game,
         "domains": config.places,
         "options": config.options,
         "contestants": config.players,

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, final
 
 import numpy as np
-from rich.progress import track
 
 from worldmodel.data.formats.robots.robonet.reader import SUFFIX
 from worldmodel.data.formats.robots.robonet.writer import write_episode
@@ -24,6 +23,7 @@ from worldmodel.envs.suite import SUITES, Policy, Size, Suite
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.output_folder import OutputFolder
 from worldmodel.registry import find_name
+from worldmodel.report.progress import tracked
 
 _FREE = ("output", "recordings", "workers")
 """Settings that may change when a collection goes on."""
@@ -133,7 +133,7 @@ def collect(config: CollectConfig) -> Collected:
     start = time.perf_counter()
     with _mapping(min(config.workers, len(missing))) as mapping:
         finished = mapping(partial(_write, config), missing)
-        for _ in track(finished, "collecting", total=len(missing), disable=not missing):
+        for _ in tracked(finished, "collecting", len(missing)):
             pass
     seconds = time.perf_counter() - start
     return Collected(len(missing), config.recordings - len(missing), seconds)

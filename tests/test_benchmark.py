@@ -184,9 +184,10 @@ def test_a_stopped_benchmark_continues_and_ends_the_same(tmp_path):
 
 def test_a_folder_of_other_settings_is_refused(tmp_path):
     benchmark(replace(BRIEF, episodes=1, contestants=("null",)), tmp_path)
-    with pytest.raises(
-        InputError, match=r"contestants was \['null'\] and is .*; steps was 3 and is 2"
-    ):
+    more = benchmark(replace(BRIEF, episodes=2, contestants=("null",)), tmp_path)
+    assert [record.episode for record in more.records] == [0, 1]
+    differing = r"contestants was \['null'\] and is .*; steps was 3 and is 2"
+    with pytest.raises(InputError, match=differing):
         benchmark(replace(BRIEF, episodes=1, contestants=("random",), steps=2), tmp_path)
     (tmp_path / RECORDS).write_text("{")
     with pytest.raises(InputError, match="expected the JSON of finished episodes, got"):

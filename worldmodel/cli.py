@@ -14,7 +14,7 @@ COMMANDS = {
     "data": "inspect, validate or convert recordings of any known format",
     "train": "train a world model on robot logs",
     "evaluate": "score a world model's predictions on held-out recordings",
-    "plan": "plan in a tabletop task, beside an oracle, random and no actions",
+    "plan": "plan in a task, beside an oracle, random and no actions",
     "import": "make a checkpoint of weights that others published",
     "models": "list the architectures: paper, size, cost, actions, stochastic or not",
     "demo": "all of it, from logs to planned motion, on one page",

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from worldmodel.data.files.folder import cache_folder
-from worldmodel.data.progress import tracked
 from worldmodel.data.reader import Reader, Unit
 from worldmodel.data.recording import Camera, Flaw, Recording
 from worldmodel.errors import InputError, UnavailableError
+from worldmodel.report.progress import tracked
 from worldmodel.whole_file import whole_file
 
 VERSION = 1

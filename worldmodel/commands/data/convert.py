@@ -18,13 +18,13 @@ from worldmodel.data.flaws import summary
 from worldmodel.data.format import Format
 from worldmodel.data.formats import FORMATS
 from worldmodel.data.opening import look_through, of_most_actions
-from worldmodel.data.progress import tracked
 from worldmodel.data.reader import Reader
 from worldmodel.data.recording import Camera, Flaw, Recording, Signals
 from worldmodel.data.source import LogSource, Source, recordings_of
 from worldmodel.data.writer import Footage, Writer
 from worldmodel.errors import InputError
 from worldmodel.output_folder import OutputFolder, check_writable
+from worldmodel.report.progress import tracked
 
 _log = logging.getLogger(__name__)
 

@@ -17,11 +17,11 @@ from worldmodel.commands.options import parse
 from worldmodel.data.clips.blocks import pieces
 from worldmodel.data.flaws import summary
 from worldmodel.data.opening import look_through, of_most_actions
-from worldmodel.data.progress import tracked
 from worldmodel.data.recording import Flaw
 from worldmodel.data.source import LogSource, Source, views_of
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.output_folder import check_writable
+from worldmodel.report.progress import tracked
 
 
 @final
