@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,8 +24,6 @@ from worldmodel.data.recording import Camera, Flaw, Recording, Signals
 from worldmodel.data.source import LogSource, Source, recordings_of
 from worldmodel.data.writer import Footage, Writer
 from worldmodel.errors import InputError
-
-_log = logging.getLogger(__name__)
 
 
 @final
