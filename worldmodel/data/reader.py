@@ -61,7 +61,7 @@ def undamaged(
     """Those cameras of a recording that can be used, and what is wrong with the others.
 
     Args:
-        names: Of the cameras.
+        names: Of the cameras, at least one.
         camera: What is known of one of that name; may raise `InputError`.
 
     Raises:

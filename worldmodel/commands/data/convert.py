@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,8 +24,6 @@ from worldmodel.data.writer import Footage, Writer
 from worldmodel.errors import InputError
 from worldmodel.output_folder import OutputFolder, check_writable
 from worldmodel.report.progress import tracked
-
-_log = logging.getLogger(__name__)
 
 
 @final

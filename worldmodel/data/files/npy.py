@@ -10,17 +10,16 @@ import numpy as np
 
 from worldmodel.errors import InputError
 
-_UNREADABLE = (
-    OSError,
+BAD_HEADER = (
     ValueError,
     TypeError,
     SyntaxError,
     TokenError,
-    EOFError,
-    OverflowError,
     RecursionError,
     MemoryError,
+    OverflowError,
 )
+"""What numpy raises at a header that is damaged."""
 
 
 def mapped_npy(path: Path) -> np.ndarray:
@@ -33,5 +32,5 @@ def mapped_npy(path: Path) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             return np.lib.format.open_memmap(path, mode="r")
-    except _UNREADABLE as error:
+    except (OSError, EOFError, *BAD_HEADER) as error:
         raise InputError(f"no readable npy file ({error})") from error

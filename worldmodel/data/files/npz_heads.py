@@ -5,31 +5,18 @@ from __future__ import annotations
 import struct
 import warnings
 import zipfile
-import zlib
 from os import SEEK_END
 from pathlib import Path
-from tokenize import TokenError
 from typing import IO, NamedTuple
 
 import numpy as np
 
+from worldmodel.data.files.npy import BAD_HEADER
+from worldmodel.data.files.npz_rows import BAD_ARCHIVE
 from worldmodel.errors import InputError
 
 _END = struct.Struct("<10xH10x")
 _MANY = 2**16 - 1
-_UNREADABLE = (
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-    RuntimeError,
-    ValueError,
-    TypeError,
-    SyntaxError,
-    TokenError,
-    EOFError,
-    OSError,
-    OverflowError,
-)
 
 
 class Head(NamedTuple):
@@ -59,7 +46,7 @@ def npz_heads(path: Path) -> dict[str, Head]:
                 with archive.open(name) as file:
                     found[name] = _head(file)
         declared = _declared(path)
-    except _UNREADABLE as error:
+    except (struct.error, *BAD_ARCHIVE, *BAD_HEADER) as error:
         raise InputError(f"no readable npz file ({error})") from error
     if declared not in (len(found), _MANY) or not all(name.endswith(".npy") for name in names):
         raise InputError(

@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from pathlib import Path
-from tokenize import TokenError
 from typing import IO, Any, NamedTuple, final
 
 import numpy as np
 
 from worldmodel.data.files.folder import Stamp
+from worldmodel.data.files.npy import BAD_HEADER
 from worldmodel.errors import InputError
 
 HIGHEST_COMPRESSION = 1032
@@ -37,16 +37,7 @@ _NPY_HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
-_BAD_HEADER = (
-    ValueError,
-    TypeError,
-    SyntaxError,
-    TokenError,
-    RecursionError,
-    MemoryError,
-    OverflowError,
-)
-_BAD_ARCHIVE = (
+BAD_ARCHIVE = (
     zipfile.BadZipFile,
     zlib.error,
     NotImplementedError,
@@ -55,6 +46,7 @@ _BAD_ARCHIVE = (
     EOFError,
     OSError,
 )
+"""What `zipfile` raises at an archive that is damaged."""
 
 
 class _Mark(NamedTuple):
@@ -192,7 +184,7 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
             yield archive
     except InputError:
         raise
-    except _BAD_ARCHIVE as error:
+    except BAD_ARCHIVE as error:
         raise InputError(f"no readable npz file ({error})") from error
 
 
@@ -215,7 +207,7 @@ def _header(file: IO[bytes], key: str) -> tuple[tuple[int, ...], bool, np.dtype[
             return _NPY_HEADERS[version](file)
     except InputError:
         raise
-    except _BAD_HEADER as error:
+    except BAD_HEADER as error:
         raise InputError(f"{key}: no readable npy header ({error})") from error
 
 

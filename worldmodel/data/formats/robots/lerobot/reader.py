@@ -185,12 +185,12 @@ class LeRobot(Reader):
             raise InputError("time stamps do not rise")
         actions, units = _columns(info, table, ACTION, rows)
         states, _ = _columns(info, table, STATE, rows)
-        keys = {_camera_name(key): key for key in info.cameras}
+        keys = _by_name(info.cameras)
 
         def camera(name: str) -> Camera:
             segment = episode.segments.get(keys[name])
             if segment is None:
-                return _pictured(info, table, keys[name], rows)
+                return _pictured(info, table, name, keys[name], rows)
             with located(segment.file):
                 return self._filmed(info, segment, name, times)
 
@@ -296,14 +296,16 @@ def _rows_by_episode(table: Parquet) -> Mapping[float, range]:
     return rows
 
 
-def _camera_name(key: str) -> str:
-    return key.removeprefix("observation.").removeprefix("images.")
+def _by_name(keys: Sequence[str]) -> dict[str, str]:
+    """Keys of cameras by their names, which are the ends of the keys where these differ."""
+    ends = [key.removeprefix("observation.").removeprefix("images.") for key in keys]
+    return {end if ends.count(end) == 1 else key: key for end, key in zip(ends, keys, strict=True)}
 
 
-def _pictured(info: Info, table: Parquet, key: str, rows: range) -> Camera:
+def _pictured(info: Info, table: Parquet, name: str, key: str, rows: range) -> Camera:
     """A camera whose pictures are in a column of the data."""
     size = picture_size(table.pictures(key, rows[:1])[0])
-    return Camera(_camera_name(key), len(rows), *size, fps=info.fps, place={"column": key})
+    return Camera(name, len(rows), *size, fps=info.fps, place={"column": key})
 
 
 def _columns(

@@ -172,7 +172,7 @@ def _cameras(file: h5py.File, metadata: h5py.Group) -> tuple[str, ...]:
         raise InputError(f"expected cameras, declares {count} and holds {present}")
     return (
         declared
-        if len(declared) == count and declared[0]
+        if len(set(declared)) == len(declared) == count and declared[0]
         else tuple(f"cam{number}" for number in range(count))
     )
 
