@@ -293,7 +293,7 @@ def test_without_shards(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing")
     folder = Folder(tmp_path)
     assert not RLDS.recognises(folder)
-    with pytest.raises(InputError, match=r"NAME-train.tfrecord-00000-of-00005, found 1 others"):
+    with pytest.raises(InputError, match=r"NAME-train.tfrecord-00000-of-00005, found 1 other"):
         list(RLDS(folder).units())
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from typing import ClassVar, NamedTuple
 
 from worldmodel.data.files.folder import Folder
-from worldmodel.data.recording import Camera, Flaw, Frames, Recording, Signals
+from worldmodel.data.recording import Camera, Flaw, Frames, Recording, Signals, no_signals
 from worldmodel.errors import InputError, located
 
 
@@ -41,9 +41,18 @@ def one_per_file(folder: Folder, files: Sequence[str], expected: str) -> Iterato
     Raises:
         InputError: There are none.
     """
-    if not files:
-        raise InputError(f"{folder}: expected {expected}, found {len(folder.files)} other files")
+    check_any(folder, files, expected)
     return (Unit(file, (file,)) for file in files)
+
+
+def check_any(folder: Folder, found: Sized, expected: str) -> None:
+    """Refuse a folder that holds nothing of a format.
+
+    Raises:
+        InputError: Says what was expected.
+    """
+    if not found:
+        raise InputError(f"{folder}: expected {expected}, found {len(folder.files)} other files")
 
 
 def undamaged(
@@ -141,3 +150,11 @@ class Reader(ABC):
         Raises:
             InputError: They are damaged.
         """
+
+
+class ActionFree(Reader, ABC):
+    """A format of recordings in which nobody acts."""
+
+    def signals(self, recording: Recording, camera: Camera) -> Signals:
+        """There are none."""
+        return no_signals(camera.length)

@@ -97,6 +97,17 @@ class Folder:
             raise InputError("there is no such file", file=file)
         return self._listing.local(file, self.files[file])
 
+    def content(self, file: str) -> bytes:
+        """All of a file.
+
+        Raises:
+            InputError: It cannot be read.
+        """
+        try:
+            return self.local(file).read_bytes()
+        except OSError as error:
+            raise InputError(f"cannot be read ({error.strerror})", file=file) from error
+
     def __contains__(self, file: str) -> bool:
         return file in self.files
 

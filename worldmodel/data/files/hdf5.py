@@ -43,13 +43,19 @@ def opened(path: Path) -> Iterator[h5py.File]:
     Raises:
         InputError: The library cannot open it, or fails to read from it inside the block.
     """
+    with damage_told("not a readable HDF5 file"), h5py.File(path, "r") as file:
+        yield file
+
+
+@contextmanager
+def damage_told(what: str = "damaged HDF5") -> Iterator[None]:
+    """What the library stumbles over inside becomes an `InputError`."""
     try:
-        with h5py.File(path, "r") as file:
-            yield file
+        yield
     except InputError:
         raise
     except DAMAGE as error:
-        raise InputError(f"not a readable HDF5 file ({error})") from error
+        raise InputError(f"{what} ({error})") from error
 
 
 def groups_of(path: Path) -> frozenset[str]:
@@ -61,38 +67,38 @@ def groups_of(path: Path) -> frozenset[str]:
         return frozenset()
 
 
-def find_dataset(file: h5py.File, key: str) -> h5py.Dataset:
+def find_dataset(group: h5py.Group, key: str) -> h5py.Dataset:
     """The dataset of that key.
 
     Raises:
         InputError: There is none; lists the keys there are.
     """
-    item = file.get(key)
+    item = group.get(key)
     if not isinstance(item, h5py.Dataset):
-        raise InputError(f"no dataset '{key}'; available: {_available(file)}")
+        raise InputError(f"no dataset '{key}'; available: {_available(group)}")
     return item
 
 
-def find_group(file: h5py.File, key: str) -> h5py.Group:
+def find_group(group: h5py.Group, key: str) -> h5py.Group:
     """The group of that key.
 
     Raises:
         InputError: There is none; lists the keys there are.
     """
-    item = file.get(key)
+    item = group.get(key)
     if not isinstance(item, h5py.Group):
-        raise InputError(f"no group '{key}'; available: {_available(file)}")
+        raise InputError(f"no group '{key}'; available: {_available(group)}")
     return item
 
 
-def _available(file: h5py.File) -> str:
+def _available(group: h5py.Group) -> str:
     keys: list[str] = []
 
     def listed(key: object) -> bool | None:
         keys.append(str(key))
         return len(keys) > _MOST_LISTED or None
 
-    file.visit(listed)
+    group.visit(listed)
     more = ", ..." if len(keys) > _MOST_LISTED else ""
     return ", ".join(keys[:_MOST_LISTED]) + more or "nothing"
 
@@ -146,24 +152,3 @@ def _is_whole(dataset: h5py.Dataset) -> bool:
         return dataset.id.get_storage_size() >= dataset.nbytes
     sides = zip(dataset.shape, dataset.chunks, strict=True)
     return dataset.id.get_num_chunks() >= math.prod(-(-side // chunk) for side, chunk in sides)
-
-
-def read_finite(file: h5py.File, key: str) -> np.ndarray:
-    """Read a (T, D) array of finite floats, float32 or float64 as they are stored.
-
-    Raises:
-        InputError: It is missing, has another shape or type, or holds NaN or infinity.
-    """
-    dataset = find_dataset(file, key)
-    if dataset.ndim != 2 or not np.issubdtype(dataset.dtype, np.floating):
-        raise InputError(
-            f"expected '{key}' to be floating point (T, D), got {dataset.dtype} {dataset.shape}"
-        )
-    values = read_all(dataset)
-    bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
-    if len(bad):
-        raise InputError(
-            f"'{key}' holds NaN or infinity at {len(bad)} of {len(values)} steps, "
-            f"first at step {bad[0]}"
-        )
-    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float32)

@@ -11,10 +11,11 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from worldmodel.data.files.folder import Folder
 from worldmodel.data.files.pictures import picture_size
 from worldmodel.data.formats.events import Stretch, stretches
-from worldmodel.data.reader import Reader, Unit
-from worldmodel.data.recording import Camera, Flaw, Frames, Recording, Signals, no_signals
+from worldmodel.data.reader import ActionFree, Unit, check_any
+from worldmodel.data.recording import Camera, Flaw, Frames, Recording
 from worldmodel.errors import InputError, located
 
 
@@ -30,7 +31,7 @@ class Picture(NamedTuple):
     missing: np.ndarray | None = None
 
 
-class PictureFiles(Reader, ABC):
+class PictureFiles(ActionFree, ABC):
     """One file per picture; a camera's place lists its `files`, in order of time."""
 
     @abstractmethod
@@ -48,21 +49,6 @@ class PictureFiles(Reader, ABC):
         return Frames(
             np.stack([picture.pixels for picture in pictures]), np.stack(masks) if masks else None
         )
-
-    def signals(self, recording: Recording, camera: Camera) -> Signals:
-        """There are none."""
-        return no_signals(camera.length)
-
-    def content(self, file: str) -> bytes:
-        """All of a file.
-
-        Raises:
-            InputError: It cannot be read.
-        """
-        try:
-            return self.folder.local(file).read_bytes()
-        except OSError as error:
-            raise InputError(f"cannot be read ({error.strerror})", file=file) from error
 
     def _frame(self, camera: Camera, step: int) -> Picture:
         file = camera.place["files"][step]
@@ -84,6 +70,11 @@ class NumberedPictures(PictureFiles, ABC):
     pattern: ClassVar[re.Pattern[str]]
     example: ClassVar[str]
 
+    @classmethod
+    def recognises(cls, folder: Folder) -> bool:
+        """Whether a file is called like such a picture."""
+        return any(map(cls.pattern.fullmatch, folder.files))
+
     @abstractmethod
     def recording(self, first: re.Match[str], stretch: Stretch, size: tuple[int, int]) -> Recording:
         """What is known of a recording of one camera.
@@ -100,11 +91,7 @@ class NumberedPictures(PictureFiles, ABC):
         for file in self.folder.files:
             if name := self.pattern.fullmatch(file):
                 series.setdefault(name["series"], []).append(file)
-        if not series:
-            raise InputError(
-                f"{self.folder}: expected files such as {self.example}, "
-                f"found {len(self.folder.files)} other files"
-            )
+        check_any(self.folder, series, f"files such as {self.example}")
         return (Unit(name, tuple(files)) for name, files in series.items())
 
     def scan(self, unit: Unit) -> Iterator[Recording | Flaw]:
@@ -130,7 +117,7 @@ class NumberedPictures(PictureFiles, ABC):
         """What one camera saw, from the first undamaged picture on."""
         for index, file in enumerate(stretch.files[:-1]):
             try:
-                height, width, _ = picture_size(self.content(file))
+                height, width, _ = picture_size(self.folder.content(file))
                 rest = stretch._replace(files=stretch.files[index:])
                 yield self.recording(self._name(file), rest, (height, width))
             except InputError as error:

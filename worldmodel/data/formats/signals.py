@@ -25,7 +25,7 @@ def matrix(values: np.ndarray, what: str) -> np.ndarray:
     single = values.dtype.kind == "f" and values.dtype.itemsize <= 4
     with np.errstate(over="ignore"):
         floats = values.astype(np.float32 if single else np.float64)
-    floats = floats.reshape(len(floats), -1) if floats.size else floats.reshape(len(floats), 0)
+    floats = floats if floats.ndim == 2 else floats[:, None]
     bad = np.flatnonzero(~np.isfinite(floats).all(axis=1))
     if len(bad):
         raise InputError(

@@ -29,7 +29,7 @@ from worldmodel.data.files.video import video_file
 from worldmodel.data.format import Format
 from worldmodel.data.formats.names import PARTS, domain, part
 from worldmodel.data.formats.plain.action_files import SUFFIXES, Beside, nothing_beside, read_beside
-from worldmodel.data.reader import Reader, Unit, undamaged
+from worldmodel.data.reader import Reader, Unit, check_any, undamaged
 from worldmodel.data.recording import Camera, Flaw, Frames, Recording, Signals
 from worldmodel.errors import InputError, located
 
@@ -65,11 +65,8 @@ class VideoFolder(Reader):
 
     def units(self) -> Iterator[Unit]:
         """One per recording."""
-        if not self._recordings:
-            raise InputError(
-                f"{self.folder}: expected videos ({', '.join(VIDEOS)}) or numbered pictures "
-                f"({', '.join(PICTURES)}), found {len(self.folder.files)} other files"
-            )
+        expected = f"videos ({', '.join(VIDEOS)}) or numbered pictures ({', '.join(PICTURES)})"
+        check_any(self.folder, self._recordings, expected)
         for name, recording in sorted(self._recordings.items()):
             files = chain.from_iterable(seen.files for seen in recording.seen)
             yield Unit(name, (*files, *recording.actions, *self._with_actions[:1]))
@@ -111,7 +108,9 @@ class VideoFolder(Reader):
         for step in steps:
             with located(files[step], frame=step):
                 size = camera.height, camera.width
-                pictures.append(decode_picture(self._bytes(files[step]), size, camera.channels))
+                pictures.append(
+                    decode_picture(self.folder.content(files[step]), size, camera.channels)
+                )
         return Frames(np.stack(pictures))
 
     def signals(self, recording: Recording, camera: Camera) -> Signals:
@@ -176,7 +175,7 @@ class VideoFolder(Reader):
                 size, length, fps = (video.height, video.width, 3), len(video), video.rate
             else:
                 _check_numbers(files)
-                size, length, fps = picture_size(self._bytes(first)), len(files), 0.0
+                size, length, fps = picture_size(self.folder.content(first)), len(files), 0.0
             return Camera(name, length, *size, fps=fps, place={"file": first})
 
     def _beside(self, found: _Found, length: int) -> Beside:
@@ -189,12 +188,6 @@ class VideoFolder(Reader):
         if self._with_actions:
             raise InputError("has no file of actions, and others have")
         return nothing_beside(length)
-
-    def _bytes(self, file: str) -> bytes:
-        try:
-            return self.folder.local(file).read_bytes()
-        except OSError as error:
-            raise InputError(f"cannot be read ({error.strerror})", file=file) from error
 
 
 def _of_all_cameras(folder: PurePosixPath) -> list[str]:

@@ -18,8 +18,8 @@ import numpy as np
 from worldmodel.data.files.folder import Folder
 from worldmodel.data.format import Format
 from worldmodel.data.formats.radar.rain import REFLECTIVITY
-from worldmodel.data.reader import Reader, Unit, one_per_file
-from worldmodel.data.recording import Camera, Flaw, Frames, Part, Recording, Signals, no_signals
+from worldmodel.data.reader import ActionFree, Unit, one_per_file
+from worldmodel.data.recording import Camera, Flaw, Frames, Part, Recording
 from worldmodel.errors import InputError, located
 
 TIMES, SIDE = 15, 101
@@ -61,7 +61,7 @@ class _Line(NamedTuple):
 
 
 @final
-class CIKM2017(Reader):
+class CIKM2017(ActionFree):
     """A recording per line, a camera per height; no line is kept in memory.
 
     The competition did not publish how bytes were made of reflectivity. The papers that made the
@@ -120,10 +120,6 @@ class CIKM2017(Reader):
                 pictures.append(_picture(words))
         values = np.stack(pictures)
         return Frames(np.maximum(values, 0).astype(np.uint8)[..., None], values < 0)
-
-    def signals(self, recording: Recording, camera: Camera) -> Signals:
-        """None: nobody acts."""
-        return no_signals(camera.length)
 
 
 def _files(folder: Folder) -> list[str]:

@@ -21,7 +21,7 @@ from worldmodel.data.format import Format
 from worldmodel.data.formats.events import Stretch, iso, season, stretches, time_in
 from worldmodel.data.formats.picture_files import Picture, PictureFiles
 from worldmodel.data.formats.radar.rain import REFLECTIVITY
-from worldmodel.data.reader import Unit
+from worldmodel.data.reader import Unit, check_any
 from worldmodel.data.recording import Camera, Flaw, Part, Recording
 from worldmodel.errors import InputError, located
 
@@ -65,11 +65,7 @@ class HKO7(PictureFiles):
             if name := _FILE.fullmatch(_name(file)):
                 days.setdefault(name[1], []).append(file)
         shown = {day: files for day, files in days.items() if not all(map(_is_mask, files))}
-        if not shown:
-            raise InputError(
-                f"{self.folder}: expected RADyymmddHHMMSS.png files, "
-                f"found {len(self.folder.files)} other files"
-            )
+        check_any(self.folder, shown, "RADyymmddHHMMSS.png files")
         return (Unit(day, tuple(files)) for day, files in sorted(shown.items()))
 
     def scan(self, unit: Unit) -> Iterator[Recording | Flaw]:
@@ -91,12 +87,12 @@ class HKO7(PictureFiles):
     def picture(self, camera: Camera, file: str) -> Picture:
         """Decode a picture; what its mask leaves out is 0."""
         size = camera.height, camera.width
-        pixels = decode_picture(self.content(file), size, channels=1)
+        pixels = decode_picture(self.folder.content(file), size, channels=1)
         mask = camera.place["masks"].get(file)
         if mask is None:
             return Picture(pixels)
         with located(mask):
-            missing = _missing(self.content(mask), size)
+            missing = _missing(self.folder.content(mask), size)
         return Picture(np.where(missing[..., None], np.uint8(0), pixels), missing)
 
     def _recording(self, day: str, stretch: Stretch, masks: dict[str, str]) -> Recording:
@@ -106,7 +102,7 @@ class HKO7(PictureFiles):
         if 0 < len(own) < len(stretch.files):
             raise InputError("some pictures have a mask, others have none")
         first = stretch.files[0]
-        height, width, _ = picture_size(self.content(first))
+        height, width, _ = picture_size(self.folder.content(first))
         place = {"files": list(stretch.files), "masks": own}
         fps = 1 / stretch.interval
         return Recording(

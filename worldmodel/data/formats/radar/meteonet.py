@@ -25,8 +25,8 @@ from worldmodel.data.files.npz_rows import NpzArray, npz_array
 from worldmodel.data.format import Format
 from worldmodel.data.formats.events import events, interval, iso, season
 from worldmodel.data.formats.radar.rain import REFLECTIVITY, rain_pixels
-from worldmodel.data.reader import Reader, Unit, one_per_file
-from worldmodel.data.recording import Camera, Flaw, Frames, Recording, Signals, no_signals
+from worldmodel.data.reader import ActionFree, Unit, one_per_file
+from worldmodel.data.recording import Camera, Flaw, Frames, Recording
 from worldmodel.errors import InputError, located
 
 MM_PER_HOUR = 0.01 * 12
@@ -39,7 +39,7 @@ _PIXELS = rain_pixels(MM_PER_HOUR * np.arange(2**15))
 
 
 @final
-class MeteoNet(Reader):
+class MeteoNet(ActionFree):
     """A recording is a stretch of a file without a gap; rain is turned into bytes of dBZ."""
 
     timed = True
@@ -83,10 +83,6 @@ class MeteoNet(Reader):
         with located(frame=steps):
             rain = self._maps(recording.file).rows(range(first + steps.start, first + steps.stop))
         return Frames(_PIXELS[np.maximum(rain, 0)][..., None], rain < 0)
-
-    def signals(self, recording: Recording, camera: Camera) -> Signals:
-        """None: nobody acts."""
-        return no_signals(camera.length)
 
     def _maps(self, file: str) -> NpzArray:
         maps = self._array(file, "data")

@@ -18,7 +18,7 @@ from worldmodel.data.formats.events import Stretch, iso, season, stretches
 from worldmodel.data.formats.picture_files import Picture, PictureFiles
 from worldmodel.data.formats.radar.packing import Packing
 from worldmodel.data.formats.radar.rain import REFLECTIVITY, Scale
-from worldmodel.data.reader import Unit
+from worldmodel.data.reader import Unit, check_any
 from worldmodel.data.recording import LONGEST_SIDE, Camera, Flaw, Recording
 from worldmodel.errors import InputError
 
@@ -107,11 +107,7 @@ class RadarFiles(PictureFiles, ABC):
     def units(self) -> Iterator[Unit]:
         """One per folder, without those below it."""
         folders = self._folders()
-        if not folders:
-            raise InputError(
-                f"{self.folder}: expected *{' or *'.join(self.suffixes)} files, "
-                f"found {len(self.folder.files)} other files"
-            )
+        check_any(self.folder, folders, f"*{' or *'.join(self.suffixes)} files")
         return (Unit(name, tuple(files)) for name, files in folders.items())
 
     def scan(self, unit: Unit) -> Iterator[Recording | Flaw]:

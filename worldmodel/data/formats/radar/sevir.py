@@ -23,8 +23,8 @@ from worldmodel.data.files.folder import Folder, Stamp
 from worldmodel.data.files.hdf5 import check_stored, find_dataset, opened, read_all
 from worldmodel.data.format import Format
 from worldmodel.data.formats.radar.rain import LIQUID
-from worldmodel.data.reader import Reader, Unit
-from worldmodel.data.recording import Camera, Flaw, Frames, Part, Recording, Signals, no_signals
+from worldmodel.data.reader import ActionFree, Unit, check_any
+from worldmodel.data.recording import Camera, Flaw, Frames, Part, Recording
 from worldmodel.errors import InputError, located
 
 CATALOGUE = "CATALOG.csv"
@@ -61,7 +61,7 @@ _Catalogue = Mapping[str, Mapping[str, _Entry]]
 
 
 @final
-class SEVIR(Reader):
+class SEVIR(ActionFree):
     """HDF5 files `SEVIR_VIL_*.h5` in a folder and below it, and their `CATALOG.csv` if it is there.
 
     Without the catalogue, or where it does not list an event, times, parts and kinds of storm are
@@ -79,11 +79,7 @@ class SEVIR(Reader):
     def units(self) -> Iterator[Unit]:
         """The catalogue, then one per file."""
         files = _files(self.folder)
-        if not files:
-            raise InputError(
-                f"{self.folder}: expected SEVIR_VIL_*.h5 files, "
-                f"found {len(self.folder.files)} other files"
-            )
+        check_any(self.folder, files, "SEVIR_VIL_*.h5 files")
         catalogues = self.folder.named(CATALOGUE)
         yield from (Unit(name, (name, *files)) for name in catalogues)
         yield from (Unit(file, (file, *(catalogues or [CATALOGUE]))) for file in files)
@@ -117,10 +113,6 @@ class SEVIR(Reader):
         missing = pixels[..., 0] == MISSING
         pixels[missing] = 0
         return Frames(pixels, missing)
-
-    def signals(self, recording: Recording, camera: Camera) -> Signals:
-        """None: nobody acts."""
-        return no_signals(camera.length)
 
     def _catalogue(self, name: str) -> _Catalogue:
         return _read_catalogue(self.folder.local(name), self.folder.files[name])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import h5py
 import numpy as np
 
-from worldmodel.data.files.hdf5 import DAMAGE, check_stored
+from worldmodel.data.files.hdf5 import check_stored, find_dataset
+from worldmodel.data.formats.signals import matrix
 from worldmodel.errors import InputError
 
 
@@ -30,40 +30,15 @@ class Layout(NamedTuple):
     channels_first: bool
 
 
-@contextmanager
-def damage_told() -> Iterator[None]:
-    """Damage that is met inside becomes an `InputError`."""
-    try:
-        yield
-    except InputError:
-        raise
-    except DAMAGE as error:
-        raise InputError(f"damaged HDF5 ({error})") from error
-
-
-def group_in(group: h5py.Group, key: str) -> h5py.Group:
-    """A group in a group.
-
-    Raises:
-        InputError: There is none; lists what there is.
-    """
-    item = group.get(key)
-    if not isinstance(item, h5py.Group):
-        raise InputError(f"no group '{key}'; available: {', '.join(group) or 'nothing'}")
-    return item
-
-
 def array_in(group: h5py.Group, key: str) -> h5py.Dataset:
     """A dataset in a group, every value of which is stored.
 
     Raises:
         InputError: There is none, or it declares more than is stored.
     """
-    item = group.get(key)
-    if not isinstance(item, h5py.Dataset):
-        raise InputError(f"no dataset '{key}'; available: {', '.join(group) or 'nothing'}")
-    check_stored(item)
-    return item
+    dataset = find_dataset(group, key)
+    check_stored(dataset)
+    return dataset
 
 
 def numbers_in(group: h5py.Group, keys: Iterable[str], length: int) -> np.ndarray:
@@ -89,19 +64,7 @@ def _numbers(dataset: h5py.Dataset, key: str, length: int) -> np.ndarray:
         raise InputError(f"expected '{key}' to be numbers, got {dataset.dtype} {dataset.shape}")
     if len(dataset) != length:
         raise InputError(f"expected {length} rows of '{key}', got {len(dataset)}")
-    values = dataset[:].reshape(length, math.prod(dataset.shape[1:]))
-    bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
-    if len(bad):
-        raise InputError(
-            f"'{key}' holds NaN or infinity at {len(bad)} of {length} steps, first at {bad[0]}"
-        )
-    narrow = values.dtype.kind == "f" and values.dtype.itemsize <= 4
-    return values.astype(np.float32 if narrow else np.float64, copy=False)
-
-
-def columns(key: str, width: int) -> tuple[str, ...]:
-    """Names of the columns of an array, numbered as `key_0` and so on."""
-    return tuple(f"{key}_{number}" for number in range(width))
+    return matrix(dataset[:].reshape(length, math.prod(dataset.shape[1:])), f"values of '{key}'")
 
 
 def picture_layout(shape: tuple[int, ...]) -> Layout | None:

@@ -18,18 +18,16 @@ import h5py
 import numpy as np
 
 from worldmodel.data.files.folder import Folder
-from worldmodel.data.files.hdf5 import LOOKED_INTO, opened, text_attribute
+from worldmodel.data.files.hdf5 import LOOKED_INTO, damage_told, find_group, opened, text_attribute
 from worldmodel.data.format import Format
 from worldmodel.data.formats.robots.hdf5_episodes import (
     Layout,
     array_in,
-    columns,
-    damage_told,
-    group_in,
     numbers_in,
     picture_layout,
     raw_pictures,
 )
+from worldmodel.data.formats.signals import numbered
 from worldmodel.data.reader import Reader, Unit, one_per_file
 from worldmodel.data.recording import Camera, Flaw, Frames, Part, Recording, Signals
 from worldmodel.errors import InputError
@@ -94,20 +92,20 @@ class Robomimic(Reader):
             for name in names:
                 try:
                     with damage_told():
-                        yield _recording(group_in(file, f"data/{name}"), unit.name, name, origin)
+                        yield _recording(find_group(file, f"data/{name}"), unit.name, name, origin)
                 except InputError as error:
                     yield Flaw.of(error, unit.name, f"{unit.name}/{name}")
 
     def frames(self, recording: Recording, camera: Camera, steps: range) -> Frames:
         """Read some pictures."""
-        with opened(self.folder.local(recording.file)) as file, damage_told():
-            pictures = array_in(group_in(file, recording.place["group"]), f"obs/{camera.name}")
+        with opened(self.folder.local(recording.file)) as file:
+            pictures = array_in(find_group(file, recording.place["group"]), f"obs/{camera.name}")
             return Frames(raw_pictures(pictures, steps))
 
     def signals(self, recording: Recording, camera: Camera) -> Signals:
         """Actions and low-dimensional observations, without the last action."""
-        with opened(self.folder.local(recording.file)) as file, damage_told():
-            demonstration = group_in(file, recording.place["group"])
+        with opened(self.folder.local(recording.file)) as file:
+            demonstration = find_group(file, recording.place["group"])
             return Signals(
                 numbers_in(demonstration, ["actions"], camera.length)[:-1],
                 numbers_in(demonstration, recording.place["states"], camera.length),
@@ -120,15 +118,15 @@ def _files(folder: Folder) -> list[str]:
 
 def _holds_demonstrations(folder: Folder, file: str) -> bool:
     try:
-        with opened(folder.local(file)) as content, damage_told():
-            return any(str(name).startswith("demo") for name in group_in(content, "data"))
+        with opened(folder.local(file)) as content:
+            return any(str(name).startswith("demo") for name in find_group(content, "data"))
     except InputError:
         return False
 
 
 def _demonstrations(file: h5py.File) -> list[str]:
     """Names of the demonstrations, by their numbers."""
-    names = [str(name) for name in group_in(file, "data")]
+    names = [str(name) for name in find_group(file, "data")]
     if not names:
         raise InputError("expected demonstrations in 'data', got none")
     return sorted(names, key=_by_number)
@@ -140,7 +138,7 @@ def _by_number(name: str) -> tuple[str, int, str]:
 
 
 def _origin(file: h5py.File, name: str) -> _Origin:
-    data = group_in(file, "data")
+    data = find_group(file, "data")
     arguments = _json(data, "env_args")
     settings = _object(arguments, "env_kwargs")
     robots = settings.get("robots") or []
@@ -175,7 +173,7 @@ def _parts(file: h5py.File) -> dict[str, set[Part]]:
     parts: dict[str, set[Part]] = {}
     if "mask" not in file:
         return parts
-    masks = group_in(file, "mask")
+    masks = find_group(file, "mask")
     for key in MASKS.keys() & set(masks):
         for name in array_in(masks, key)[:].ravel():
             text = name.decode() if isinstance(name, bytes) else str(name)
@@ -184,7 +182,7 @@ def _parts(file: h5py.File) -> dict[str, set[Part]]:
 
 
 def _recording(demonstration: h5py.Group, file: str, name: str, origin: _Origin) -> Recording:
-    observed = group_in(demonstration, "obs")
+    observed = find_group(demonstration, "obs")
     cameras, keys = _cameras(observed), _state_keys(observed)
     length = _length(demonstration)
     for camera in cameras:
@@ -196,7 +194,7 @@ def _recording(demonstration: h5py.Group, file: str, name: str, origin: _Origin)
     actions = numbers_in(demonstration, ["actions"], length)
     states = {key: numbers_in(observed, [key], length).shape[1] for key in keys}
     width = actions.shape[1]
-    names = DELTA_ACTIONS if origin.delta and width == 7 else columns("action", width)
+    names = DELTA_ACTIONS if origin.delta and width == 7 else numbered("action", width)
     return Recording(
         name=f"{file}/{name}",
         file=file,
@@ -207,7 +205,7 @@ def _recording(demonstration: h5py.Group, file: str, name: str, origin: _Origin)
         domain=origin.domain,
         action_names=names,
         action_units=("",) * len(names),
-        state_names=tuple(column for key in keys for column in columns(key, states[key])),
+        state_names=tuple(column for key in keys for column in numbered(key, states[key])),
         part=_part(origin, name),
         instruction=origin.instruction or str(_json(demonstration, "ep_meta").get("lang") or ""),
         place={"group": f"data/{name}", "states": [f"obs/{key}" for key in keys]},

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from typing import final
 
-from worldmodel.data.files.folder import Folder
 from worldmodel.data.files.pictures import decode_picture
 from worldmodel.data.format import Format
 from worldmodel.data.formats.events import Stretch
@@ -44,11 +43,6 @@ class Human36M(NumberedPictures):
         re.IGNORECASE,
     )
 
-    @classmethod
-    def recognises(cls, folder: Folder) -> bool:
-        """Whether a file is called like such a picture."""
-        return any(cls.pattern.fullmatch(file) for file in folder.files)
-
     def recording(self, first: re.Match[str], stretch: Stretch, size: tuple[int, int]) -> Recording:
         """What is known of a recording."""
         rows, columns = _middle(size[0]), _middle(size[1])
@@ -72,7 +66,7 @@ class Human36M(NumberedPictures):
     def picture(self, camera: Camera, file: str) -> Picture:
         """Decode one picture and cut out its middle."""
         height, width = camera.place["size"]
-        pixels = decode_picture(self.content(file), (height, width), 3)
+        pixels = decode_picture(self.folder.content(file), (height, width), 3)
         return Picture(pixels[_middle(height), _middle(width)])
 
 

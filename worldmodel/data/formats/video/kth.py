@@ -19,8 +19,8 @@ from worldmodel.data.files.folder import Folder
 from worldmodel.data.files.video import Video, video_file
 from worldmodel.data.format import Format
 from worldmodel.data.formats.video.kth_names import VIDEO, part_of
-from worldmodel.data.reader import Reader, Unit
-from worldmodel.data.recording import Camera, Flaw, Frames, Recording, Signals, no_signals
+from worldmodel.data.reader import ActionFree, Unit, check_any
+from worldmodel.data.recording import Camera, Flaw, Frames, Recording
 from worldmodel.errors import InputError
 
 SEQUENCES = "00sequences.txt"
@@ -31,7 +31,7 @@ _RANGE = re.compile(r"\s*(\d{1,9})\s*-\s*(\d{1,9})\s*")
 
 
 @final
-class KTH(Reader):
+class KTH(ActionFree):
     """KTH's AVI files in a folder and below it.
 
     Each range in `00sequences.txt` is a recording, `FILE/1`, `FILE/2` and so on; without that
@@ -46,11 +46,7 @@ class KTH(Reader):
     def units(self) -> Iterator[Unit]:
         """One per video; the list of sequences concerns all of them."""
         files = [file for file in self.folder.files if _FILE.fullmatch(file)]
-        if not files:
-            raise InputError(
-                f"{self.folder}: expected files such as person01_boxing_d1_uncomp.avi, "
-                f"found {len(self.folder.files)} other files"
-            )
+        check_any(self.folder, files, "files such as person01_boxing_d1_uncomp.avi")
         lists = self._lists()
         return (Unit(file, (file, *lists)) for file in files)
 
@@ -80,10 +76,6 @@ class KTH(Reader):
         colors = video.frames(range(first + steps.start, first + steps.stop))
         return Frames(np.stack([_luma(frame) for frame in colors]))
 
-    def signals(self, recording: Recording, camera: Camera) -> Signals:
-        """There are none."""
-        return no_signals(camera.length)
-
     def _video(self, file: str) -> Video:
         """One that was cut short still holds the first of its listed sequences."""
         return video_file(self.folder.local(file), partial=bool(self._lists()))
@@ -97,14 +89,10 @@ class KTH(Reader):
         if not lists:
             yield file, 1, length
             return
-        for number, (first, last) in enumerate(_ranges(self._text(lists[0]), video), 1):
+        for number, (first, last) in enumerate(
+            _ranges(self.folder.content(lists[0]).decode("latin-1"), video), 1
+        ):
             yield f"{file}/{number}", first, last
-
-    def _text(self, file: str) -> str:
-        try:
-            return self.folder.local(file).read_text("latin-1")
-        except OSError as error:
-            raise InputError(f"cannot be read ({error.strerror})", file=file) from error
 
 
 def _ranges(text: str, video: str) -> Sequence[tuple[int, int]]:

@@ -11,7 +11,6 @@ import re
 from pathlib import PurePosixPath
 from typing import final
 
-from worldmodel.data.files.folder import Folder
 from worldmodel.data.files.pictures import decode_picture
 from worldmodel.data.format import Format
 from worldmodel.data.formats.events import Stretch
@@ -34,11 +33,6 @@ class KTHFrames(NumberedPictures):
         re.IGNORECASE,
     )
 
-    @classmethod
-    def recognises(cls, folder: Folder) -> bool:
-        """Whether a file is called like such a picture."""
-        return any(cls.pattern.fullmatch(file) for file in folder.files)
-
     def recording(self, first: re.Match[str], stretch: Stretch, size: tuple[int, int]) -> Recording:
         """What is known of a recording."""
         fps, place = FRAME_RATE / stretch.interval, {"files": list(stretch.files)}
@@ -52,7 +46,7 @@ class KTHFrames(NumberedPictures):
 
     def picture(self, camera: Camera, file: str) -> Picture:
         """Decode one picture."""
-        return Picture(decode_picture(self.content(file), (camera.height, camera.width), 1))
+        return Picture(decode_picture(self.folder.content(file), (camera.height, camera.width), 1))
 
 
 FORMAT = Format("kth-frames", "KTH action pictures", KTHFrames)

@@ -19,8 +19,8 @@ from worldmodel.data.files.folder import Folder
 from worldmodel.data.files.npy import mapped_npy
 from worldmodel.data.files.npz_rows import NpzArray, npz_array
 from worldmodel.data.format import Format
-from worldmodel.data.reader import Reader, Unit, one_per_file
-from worldmodel.data.recording import Camera, Flaw, Frames, Part, Recording, Signals, no_signals
+from worldmodel.data.reader import ActionFree, Unit, one_per_file
+from worldmodel.data.recording import Camera, Flaw, Frames, Part, Recording
 from worldmodel.errors import InputError, located
 
 PARTS: dict[str, Part] = {"train": "train", "valid": "validation", "test": "test"}
@@ -29,7 +29,7 @@ _FILE = re.compile(r"mnist_test_seq.*\.npy|moving-mnist-(train|valid|test)\.npz"
 
 
 @final
-class MovingMNISTFile(Reader):
+class MovingMNISTFile(ActionFree):
     """A recording per clip; pixels of floating point, from 0 to 1, become the nearest bytes."""
 
     @classmethod
@@ -57,10 +57,6 @@ class MovingMNISTFile(Reader):
             raw = self._array(file, "input_raw_data")
             stored = np.concatenate([raw.rows(own) for own in _stretches(clip, steps) if own])
             return Frames(_bytes(np.moveaxis(stored, 1, 3)))
-
-    def signals(self, recording: Recording, camera: Camera) -> Signals:
-        """None: nobody acts."""
-        return no_signals(camera.length)
 
     def _columns(self, file: str) -> Iterator[Recording]:
         length, clips, height, width = self._mapped(file).shape

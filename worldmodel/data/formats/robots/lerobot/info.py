@@ -9,19 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, final
 
 from worldmodel.data.files.folder import Folder
+from worldmodel.data.formats.names import PARTS
 from worldmodel.data.recording import Part
 from worldmodel.errors import InputError
 
 INFO = "meta/info.json"
-
-SPLITS: Mapping[str, Part] = {
-    "train": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
-"""Parts by what data sets call them."""
 
 LARGEST = 1e15
 """No number in `info.json` is larger."""
@@ -142,8 +134,8 @@ def _splits(said: object) -> dict[Part, range]:
     found: dict[Part, range] = {}
     for name, bounds in said.items() if isinstance(said, dict) else ():
         match = re.fullmatch(r"(\d{1,15}):(\d{1,15})", str(bounds))
-        if name in SPLITS and match:
-            found[SPLITS[name]] = range(int(match[1]), int(match[2]))
+        if name in PARTS and match:
+            found[PARTS[name]] = range(int(match[1]), int(match[2]))
     return found
 
 

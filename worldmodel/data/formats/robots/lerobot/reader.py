@@ -22,6 +22,7 @@ from worldmodel.data.files.parquet import Parquet, parquet_file
 from worldmodel.data.files.pictures import decode_pictures, picture_size
 from worldmodel.data.files.video import video_file
 from worldmodel.data.formats.robots.lerobot.info import INFO, LARGEST, Info, read_info
+from worldmodel.data.formats.signals import matrix, numbered
 from worldmodel.data.reader import Reader, Unit, undamaged
 from worldmodel.data.recording import Camera, Flaw, Frames, Recording, Signals, no_signals
 from worldmodel.errors import InputError, located
@@ -317,10 +318,10 @@ def _columns(
     sides = declared if isinstance(declared, list) else []
     if not all(isinstance(side, int) for side in sides) or math.prod(sides) != width:
         raise InputError(f"'{key}' declares shape {declared}, has {width} numbers")
-    numbered = tuple(f"{key.rpartition('.')[2]}_{number}" for number in range(width))
     names, units = _strings(feature.get("names")), _strings(feature.get("units"))
     fitting = len(names) == width == len(set(names))
-    return names if fitting else numbered, units if len(units) == width else ("",) * width
+    unnamed = numbered(key.rpartition(".")[2], width)
+    return names if fitting else unnamed, units if len(units) == width else ("",) * width
 
 
 def _strings(said: object) -> tuple[str, ...]:
@@ -336,9 +337,4 @@ def _strings(said: object) -> tuple[str, ...]:
 
 def _finite(table: Parquet, column: str, rows: range) -> np.ndarray:
     """Numbers of a column as float32 or float64 (T, D)."""
-    values = table.numbers(column, rows).reshape(len(rows), -1)
-    if not np.isfinite(values).all():
-        raise InputError(f"'{column}' holds NaN or infinity")
-    if values.dtype == np.float16:
-        return values.astype(np.float32)
-    return values if values.dtype == np.float32 else values.astype(np.float64)
+    return matrix(table.numbers(column, rows).reshape(len(rows), -1), f"values of '{column}'")

@@ -12,7 +12,7 @@ import gymnasium
 import numpy as np
 
 from worldmodel.data.files.folder import Folder
-from worldmodel.data.formats.robots.hdf5_episodes import Layout, damage_told, picture_layout
+from worldmodel.data.formats.robots.hdf5_episodes import Layout, picture_layout
 from worldmodel.data.optional import library
 from worldmodel.errors import InputError, located
 
@@ -114,7 +114,7 @@ def read_description(folder: Folder, file: str) -> Description:
     Raises:
         InputError: It is missing or damaged, or no observation is a picture.
     """
-    with located(file), damage_told():
+    with located(file):
         said = _read(folder, file)
         if said.get("data_format", "hdf5") != "hdf5":
             raise InputError(f"expected data_format hdf5, got {said['data_format']}")

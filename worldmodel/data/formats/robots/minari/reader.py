@@ -18,13 +18,16 @@ import h5py
 import numpy as np
 
 from worldmodel.data.files.folder import Folder
-from worldmodel.data.files.hdf5 import numeric_attribute, opened, text_attribute
+from worldmodel.data.files.hdf5 import (
+    damage_told,
+    find_group,
+    numeric_attribute,
+    opened,
+    text_attribute,
+)
 from worldmodel.data.files.pictures import decode_pictures, picture_size
 from worldmodel.data.formats.robots.hdf5_episodes import (
     array_in,
-    columns,
-    damage_told,
-    group_in,
     numbers_in,
     raw_pictures,
 )
@@ -34,7 +37,8 @@ from worldmodel.data.formats.robots.minari.metadata import (
     Pictures,
     read_description,
 )
-from worldmodel.data.reader import Reader, Unit
+from worldmodel.data.formats.signals import numbered
+from worldmodel.data.reader import Reader, Unit, check_any
 from worldmodel.data.recording import Camera, Flaw, Frames, Recording, Signals
 from worldmodel.errors import InputError
 
@@ -66,10 +70,7 @@ class Minari(Reader):
     def units(self) -> Iterator[Unit]:
         """One per data set."""
         files = _files(self.folder)
-        if not files:
-            raise InputError(
-                f"{self.folder}: expected {ARRAYS}, found {len(self.folder.files)} other files"
-            )
+        check_any(self.folder, files, ARRAYS)
         return (Unit(file, (file, _beside(file))) for file in files)
 
     def scan(self, unit: Unit) -> Iterator[Recording | Flaw]:
@@ -84,14 +85,14 @@ class Minari(Reader):
             for name in names:
                 try:
                     with damage_told():
-                        yield _recording(group_in(file, name), unit.name, name, described)
+                        yield _recording(find_group(file, name), unit.name, name, described)
                 except InputError as error:
                     yield Flaw.of(error, unit.name, f"{unit.name}/{name}")
 
     def frames(self, recording: Recording, camera: Camera, steps: range) -> Frames:
         """Read some pictures, and decode those that are stored as JPEG."""
-        with opened(self.folder.local(recording.file)) as file, damage_told():
-            episode = group_in(file, recording.place["episode"])
+        with opened(self.folder.local(recording.file)) as file:
+            episode = find_group(file, recording.place["episode"])
             pictures = array_in(episode, camera.place["key"])
             if not camera.place["jpeg"]:
                 return Frames(raw_pictures(pictures, steps))
@@ -100,8 +101,8 @@ class Minari(Reader):
 
     def signals(self, recording: Recording, camera: Camera) -> Signals:
         """All actions, and states."""
-        with opened(self.folder.local(recording.file)) as file, damage_told():
-            episode = group_in(file, recording.place["episode"])
+        with opened(self.folder.local(recording.file)) as file:
+            episode = find_group(file, recording.place["episode"])
             return Signals(
                 numbers_in(episode, recording.place["actions"], camera.length - 1),
                 numbers_in(episode, recording.place["states"], camera.length),
@@ -184,5 +185,5 @@ def _names(
     names: list[str] = []
     for leaf in those:
         width = numbers_in(episode, [leaf.key], length).shape[1]
-        names += [leaf.name] if leaf.name and width == 1 else columns(leaf.name or whole, width)
+        names += [leaf.name] if leaf.name and width == 1 else numbered(leaf.name or whole, width)
     return declared if len(declared) == len(names) else tuple(names)

@@ -18,21 +18,13 @@ import numpy as np
 
 from worldmodel.data.files.folder import Folder
 from worldmodel.data.files.tfrecord import Example, read_example, scan_records
+from worldmodel.data.formats.names import PARTS
 from worldmodel.data.formats.robots.rlds.tfds import MALFORMED, Feature, read_json, step_features
-from worldmodel.data.reader import Reader, Unit
+from worldmodel.data.reader import Reader, Unit, check_any
 from worldmodel.data.recording import Camera, Flaw, Frames, Part, Recording, Signals
 from worldmodel.errors import InputError, located
 
 FEATURES, INFO = "features.json", "dataset_info.json"
-
-PARTS: Mapping[str, Part] = {
-    "train": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
-"""By the name of the split."""
 
 OBSERVATION, ACTION = "steps/observation/", "steps/action"
 
@@ -82,11 +74,7 @@ class RLDS(Reader):
     def units(self) -> Iterator[Unit]:
         """One per shard, those included that only the names of the others count."""
         shards = {_shard(file) for file in self.folder.files if _SHARD.fullmatch(file)}
-        if not shards:
-            raise InputError(
-                f"{self.folder}: expected files like NAME-train.tfrecord-00000-of-00005, "
-                f"found {len(self.folder.files)} others"
-            )
+        check_any(self.folder, shards, "files like NAME-train.tfrecord-00000-of-00005")
         splits: dict[str, dict[str, str]] = {}
         for shard in sorted(shards):
             splits.setdefault(shard.folder, {}).setdefault(shard.split, shard.file)

@@ -23,11 +23,11 @@ from worldmodel.data.files.hdf5 import (
     numeric_attribute,
     opened,
     read_all,
-    read_finite,
     text_attribute,
 )
 from worldmodel.data.files.pictures import decode_pictures
 from worldmodel.data.files.video import Video
+from worldmodel.data.formats.signals import matrix, numbered
 from worldmodel.data.reader import Reader, Unit, one_per_file, undamaged
 from worldmodel.data.recording import Camera, Flaw, Frames, Recording, Signals
 from worldmodel.errors import InputError
@@ -71,7 +71,7 @@ class RoboNet(Reader):
     def scan(self, unit: Unit) -> Iterator[Recording | Flaw]:
         """A recording per file."""
         with opened(self.folder.local(unit.name)) as file:
-            actions, states = read_finite(file, "policy/actions"), read_finite(file, "env/state")
+            actions, states = _finite(file, "policy/actions"), _finite(file, "env/state")
             metadata = find_group(file, "metadata")
             names, units = _action_names(metadata, actions.shape[1])
             inferred = _is_autograsp(metadata, actions.shape[1])
@@ -119,13 +119,23 @@ class RoboNet(Reader):
     def signals(self, recording: Recording, camera: Camera) -> Signals:
         """Actions and states; the inferred gripper comes last."""
         with opened(self.folder.local(recording.file)) as file:
-            actions = read_finite(file, "policy/actions")[: camera.length - 1]
-            states = read_finite(file, "env/state")[: camera.length]
+            actions = _finite(file, "policy/actions")[: camera.length - 1]
+            states = _finite(file, "env/state")[: camera.length]
             if recording.inferred_actions:
                 low, high = _gripper_bounds(file)
                 gripper = np.where(states[1:, -1:] > (low + high) / 2, high, low)
                 actions = np.hstack([actions, gripper]).astype(actions.dtype)
         return Signals(actions, states)
+
+
+def _finite(file: h5py.File, key: str) -> np.ndarray:
+    """Floats (T, D)."""
+    dataset = find_dataset(file, key)
+    if dataset.ndim != 2 or not np.issubdtype(dataset.dtype, np.floating):
+        raise InputError(
+            f"expected '{key}' to be floating point (T, D), got {dataset.dtype} {dataset.shape}"
+        )
+    return matrix(read_all(dataset), f"values of '{key}'")
 
 
 def _camera(file: h5py.File, name: str, number: int, actions: int, states: int) -> Camera:
@@ -160,18 +170,18 @@ def _cameras(file: h5py.File, metadata: h5py.Group) -> tuple[str, ...]:
     present = sum(str(key).startswith("cam") for key in find_group(file, "env"))
     if not 0 < count <= present:
         raise InputError(f"expected cameras, declares {count} and holds {present}")
-    return declared if len(declared) == count and declared[0] else _numbered("cam", count)
-
-
-def _numbered(name: str, count: int) -> tuple[str, ...]:
-    return tuple(f"{name}{number}" for number in range(count))
+    return (
+        declared
+        if len(declared) == count and declared[0]
+        else tuple(f"cam{number}" for number in range(count))
+    )
 
 
 def _state_names(metadata: h5py.Group, width: int) -> tuple[str, ...]:
     declared = tuple(text_attribute(metadata, "state_names").split(","))
     if len(declared) == width and declared[0]:
         return declared
-    return STATE_NAMES if width == 5 else _numbered("state_", width)
+    return STATE_NAMES if width == 5 else numbered("state", width)
 
 
 def _fps(metadata: h5py.Group) -> float:
@@ -221,7 +231,7 @@ def _gripper_bounds(file: h5py.File) -> tuple[float, float]:
     low, high = (
         numeric_attribute(metadata, key)
         if key in metadata.attrs
-        else read_finite(file, f"env/{key}")[0]
+        else _finite(file, f"env/{key}")[0]
         for key in ("low_bound", "high_bound")
     )
     return float(low.flat[-1]), float(high.flat[-1])

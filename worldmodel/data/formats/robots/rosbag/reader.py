@@ -46,7 +46,7 @@ from worldmodel.data.formats.robots.rosbag.pictures import (
 )
 from worldmodel.data.formats.robots.rosbag.signals import COMMANDS, STATES, numbers
 from worldmodel.data.formats.signals import matrix
-from worldmodel.data.reader import Reader, Unit, undamaged
+from worldmodel.data.reader import Reader, Unit, check_any, undamaged
 from worldmodel.data.recording import Camera, Flaw, Frames, Recording, Signals, no_signals
 from worldmodel.errors import InputError, located
 
@@ -126,11 +126,7 @@ class RosBag(Reader):
 
     def units(self) -> Iterator[Unit]:
         """One per bag."""
-        if not self._bags:
-            raise InputError(
-                f"{self.folder}: expected ROS 2 bags ({', '.join(STORAGES)}), "
-                f"found {len(self.folder.files)} other files"
-            )
+        check_any(self.folder, self._bags, f"ROS 2 bags ({', '.join(STORAGES)})")
         return (Unit(name, files) for name, files in sorted(self._bags.items()))
 
     def scan(self, unit: Unit) -> Iterator[Recording | Flaw]:
