@@ -378,7 +378,7 @@ def test_actions_that_are_no_numbers(refused: Refused, logs: Path) -> None:
         actions[4] = np.nan
     refused(
         train(logs, logs / "new", "--data.strict"),
-        "recording2.hdf5: 'policy/actions' holds NaN",
+        "recording2.hdf5: values of 'policy/actions' hold NaN",
         "first at step 4",
     )
 
