@@ -222,6 +222,9 @@ def test_a_folder_that_holds_something_else_is_left_alone(
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "precious").write_text("x")
     assert main(["data", "convert", str(logs), str(tmp_path / "out"), "--to=robonet"]) == 2
-    assert "holds precious, which is not from `worldmodel data convert`" in capsys.readouterr().err
+    assert (
+        "holds precious, nothing that `worldmodel data convert` could go on with"
+        in capsys.readouterr().err
+    )
     assert main(["data", "convert", str(logs), str(logs / "out"), "--to=lerobot"]) == 2
     assert "which is read" in capsys.readouterr().err

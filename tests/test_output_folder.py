@@ -75,7 +75,7 @@ def test_every_difference_is_named_with_both_values(tmp_path: Path) -> None:
 def test_a_folder_of_another_work_is_refused(tmp_path: Path) -> None:
     claim(Settings(tmp_path))
     (tmp_path / "result").write_text("x")
-    message = "holds brew.yaml, result, which is not from `worldmodel stew`; choose another folder"
+    message = "holds brew.yaml, result, nothing that `worldmodel stew` could go on with; choose"
     with pytest.raises(InputError, match=message):
         OutputFolder.claim(tmp_path, "stew", Settings(tmp_path))
 

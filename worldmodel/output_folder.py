@@ -65,7 +65,7 @@ class OutputFolder:
         check_writable(root)
         ours = plain(settings)
         if not path.is_file():
-            check_empty(root, f"which is not from `worldmodel {work}`")
+            check_empty(root, f"nothing that `worldmodel {work}` could go on with")
             return cls(root, path, ours, begun=False)
         if differing := differences(dotted(read_note(path)), dotted(ours), free):
             raise InputError(
