@@ -1,5 +1,6 @@
 """What `import worldmodel` offers, and what it leaves alone."""
 
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -66,3 +67,12 @@ def test_the_package_is_a_program() -> None:
     given = [sys.executable, "-m", "worldmodel", "--version"]
     done = subprocess.run(given, capture_output=True, text=True, check=True)
     assert done.stdout == f"worldmodel {wm.__version__}\n"
+
+
+def test_output_that_nobody_reads_ends_quietly() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    given = [sys.executable, "-m", "worldmodel", "--help"]
+    done = subprocess.run(given, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")

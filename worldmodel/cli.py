@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -33,17 +34,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         Exit status: 0, or 2 if there was no command or after one sentence on what was wrong with
-        the input, or 130 after Ctrl-C.
+        the input, or 130 after Ctrl-C, or 141 if whoever read the output stopped reading.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["--version"]:
         print(f"worldmodel {worldmodel.__version__}")
         return 0
     try:
-        return _GROUP.run(arguments)
+        status = _GROUP.run(arguments)
+        sys.stdout.flush()
+        return status
     except InputError as error:
         print(f"worldmodel: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
         print(f"worldmodel: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to say
+        return 141
