@@ -125,8 +125,8 @@ class MinariWriter(Writer):
     def _refusals(self) -> Iterator[None]:
         try:
             yield
-        except InputError as error:
-            raise InputError(f"{self._data}: {error}") from error
+        except InputError:
+            raise
         except (*DAMAGE, AssertionError) as error:
             raise InputError(f"{self._data}: cannot be written ({error})") from error
 
