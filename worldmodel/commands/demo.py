@@ -31,7 +31,7 @@ from worldmodel.training.curriculum import ScheduledSampling
 from worldmodel.training.run_folder import RunFolder
 from worldmodel.training.train import TrainConfig, train
 
-MODELS = {"PredRNN-V2": "tabletop-predrnn", "ModeRNN": "tabletop-mode-rnn"}
+MODELS = {"predrnn-v2": "tabletop-predrnn", "mode-rnn": "tabletop-mode-rnn"}
 """Names on the page and their shipped configurations."""
 
 TASKS = ("reach", "push")
