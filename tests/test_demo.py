@@ -22,7 +22,7 @@ def test_the_quick_demo_leaves_one_page_and_goes_on(
     html = re.sub(r"data:image/\w+;base64,[\w+/=]+", "INSIDE", page.read_text())
     assert html.count("src=") == html.count('src="INSIDE"') > 10
     assert not re.search(r"http|href|srcset|url\(|@import|<link|<script", html)
-    for heading in ("by PredRNN-V2", "by ModeRNN", "Planning: reach", "Planning: push"):
+    for heading in ("by predrnn-v2", "by mode-rnn", "Planning: reach", "Planning: push"):
         assert heading in html
     for contestant in ("model", "oracle", "random", "null"):
         assert html.count(f"<td>{contestant}</td>") >= 2
