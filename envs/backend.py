@@ -58,7 +58,7 @@ def settle_backend() -> str:
         chosen = chosen or RAYCASTER
     else:
         raise InputError(
-            f"{_VARIABLE}: unknown backend {asked!r}; available: {', '.join(OPENGL)}, multiray"
+            f"{_VARIABLE}: unknown backend {asked!r}; available: {', '.join(OPENGL)}, {RAYCASTER}"
         )
     os.environ[_VARIABLE] = chosen
     os.environ.setdefault(_SOFTWARE_THREADS, "0")

@@ -146,7 +146,8 @@ def benchmark(
     with closing(_environment(config, config.places[0], model)) as env:
         _check_actions(env, action_names)
         _agents(config, env, model)
-        env.reset(seed=0)
+        picture, _ = env.reset(seed=0)
+        _check_colors(picture, model)
         aim(as_frames(env.goal_image))
     claim.begin()
     log = _Log(folder / RECORDS)
@@ -217,6 +218,14 @@ def _check_actions(env: GoalEnv, names: tuple[str, ...] | None) -> None:
         raise InputError(
             f"actions: this model was trained with {', '.join(names) or 'none'}, here they are "
             f"{', '.join(env.action_names)}"
+        )
+
+
+def _check_colors(picture: np.ndarray, model: WorldModel | None) -> None:
+    if model is not None and model.frame_shape[0] != picture.shape[-1]:
+        raise InputError(
+            f"model: it was trained on pictures of {model.frame_shape[0]} channels, "
+            f"those of the task have {picture.shape[-1]}"
         )
 
 

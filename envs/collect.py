@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -38,8 +39,8 @@ class CollectConfig:
         output: Folder of the recordings; made if there is none.
         suite: Name of the family of tasks.
         task: Name of the task; its options decide the action space.
-        domains: Names; recording i is made in number i modulo their count. All of the suite's if
-            left out.
+        domains: Names; recording i is made in number i modulo their count, so one that is named
+            twice is recorded in twice as often. All of the suite's if left out.
         options: Of the task, by name.
         recordings: How many.
         frames: Per recording, one more than actions.
@@ -75,7 +76,7 @@ class CollectConfig:
         known = _policies(suite)
         for name, share in self.shares.items():
             find_name(f"policy of {suite.name}", name, known)
-            if not share >= 0:
+            if not 0 <= share < math.inf:
                 raise InputError(f"policies.{name}: expected a share of at least 0, got {share}")
         if not sum(self.shares.values()) > 0:
             raise InputError("policies: expected a share above 0 for one at least")
@@ -219,6 +220,7 @@ def _write(config: CollectConfig, index: int) -> None:
             "camera_configuration": domain,
             "policy_desc": trajectory.policy,
             "action_space": ",".join(env.action_names),
+            "fps": env.metadata.get("render_fps", 0),
         },
     )
 

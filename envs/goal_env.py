@@ -15,12 +15,14 @@ class GoalEnv(Protocol):
     `success`, whether the goal is met now, and `distance` to it, in the suite's unit.
 
     Attributes:
+        metadata: As Gymnasium has it; `render_fps` is the number of actions per second.
         action_space: A Box of shape (A,) with finite limits.
         action_names: One per action dimension.
         domain: Laboratory, robot or look, as recordings name it.
         goal_image: The picture in which the task is done, uint8 (H, W, 3); known after `reset`.
     """
 
+    metadata: dict[str, Any]
     action_space: gym.Space[Any]
     action_names: tuple[str, ...]
     domain: str

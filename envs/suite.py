@@ -107,7 +107,9 @@ class Suite:
         spec = gym.spec(self.task(task).id)
         domain = self.domains[0] if domain is None else self.domain(domain)
         _check_options(spec, f"{self.name}/{task}", options)
-        both = (size, size) if isinstance(size, int) else size
+        both = (size, size) if isinstance(size, int) else tuple(size)
+        if len(both) != 2 or not all(isinstance(side, int) and side > 0 for side in both):
+            raise InputError(f"size: expected a number of pixels, or height and width, got {size}")
         env = gym.make(spec, domain=domain, size=both, render_mode="rgb_array", **options).unwrapped
         if lacking := [name for name in MEMBERS if not hasattr(env, name)]:
             raise InputError(

@@ -53,7 +53,7 @@ class VisualMPC:
         seconds: Time after which a search stops; None for no limit.
 
     Raises:
-        InputError: `replan_every` is out of range.
+        InputError: `replan_every` or `seconds` is out of range.
     """
 
     def __init__(
@@ -71,6 +71,8 @@ class VisualMPC:
                 f"replan_every: expected 1 to {planner.horizon} actions of the horizon, "
                 f"got {replan_every}"
             )
+        if seconds is not None and not seconds >= 0:
+            raise InputError(f"seconds: expected at least 0, got {seconds}")
         self._foresight, self._planner, self._bounds = foresight, planner, bounds
         self._schedule, self._at_once, self._seconds = schedule, at_once, seconds
         self._replan_every = replan_every
@@ -122,6 +124,11 @@ class VisualMPC:
         if self._aim is None:
             raise InputError("agent: call `reset` with a cost before `act`")
         frame = as_frames(seen)
+        if self._plan is not None and len(frame) != len(self._plan.actions):
+            raise InputError(
+                f"agent: expected frames of {len(self._plan.actions)} environments as before, "
+                f"got {len(frame)}"
+            )
         if self._plan is None:
             self._foresight.reset(frame)
         else:

@@ -33,6 +33,10 @@ class Cost(ABC):
         """The sum of two costs."""
         return _Sum(self, other)
 
+    def __mul__(self, weight: float) -> Cost:
+        """The cost times a weight of at least 0."""
+        return weight * self
+
     def __rmul__(self, weight: float) -> Cost:
         """The cost times a weight of at least 0."""
         if weight < 0:

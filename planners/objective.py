@@ -31,6 +31,8 @@ def objective(
         InputError: When called with actions that do not fit the foresight, or if the cost is not
             one number per future.
     """
+    if at_once is not None and at_once < 1:
+        raise InputError(f"at_once: expected at least 1 candidate, got {at_once}")
 
     def costs(actions: Tensor) -> Tensor:
         parts = actions.split(at_once or actions.shape[1], dim=1)
@@ -48,9 +50,8 @@ def _summed(foresight: Foresight, cost: Cost, actions: Tensor) -> Tensor:
 
 
 def _checked(costs: Tensor, imagined: Imagined) -> Tensor:
-    if costs.shape != imagined.action.shape[:1]:
-        raise InputError(
-            f"cost: expected one number for each of the {len(imagined.action)} futures, "
-            f"got shape {tuple(costs.shape)}"
-        )
+    expected = imagined.action.shape[:1]
+    if not isinstance(costs, Tensor) or costs.shape != expected:
+        came = f"shape {tuple(costs.shape)}" if isinstance(costs, Tensor) else repr(costs)
+        raise InputError(f"cost: expected a tensor of shape (B,) = {tuple(expected)}, got {came}")
     return costs

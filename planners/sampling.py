@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ class SamplingConfig(PlannerConfig, ABC):
         self._check("candidates", self.candidates >= 1, "at least 1")
         self._check("iterations", self.iterations >= 1, "at least 1")
         self._check("kept", 1 <= self.kept <= self.candidates, f"1 to {self.candidates} candidates")
-        self._check("initial_std", self.initial_std > 0, "above 0")
+        self._check("initial_std", 0 < self.initial_std < math.inf, "above 0 and finite")
         self._check("noise_correlation", 0 <= self.noise_correlation < 1, "at least 0 and below 1")
         self._check(
             "chunk", 1 <= self.chunk <= self.horizon, f"1 to {self.horizon} steps of the horizon"

@@ -68,7 +68,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def forget_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for remembered in ("_places", "_names"):
+    for remembered in ("_points", "_places", "_names"):
         getattr(ARCHITECTURES, remembered)
         monkeypatch.delitem(vars(ARCHITECTURES), remembered)
 

@@ -1,5 +1,6 @@
 """Collected logs: seeded, resumable, full of contact, and readable as RoboNet."""
 
+import math
 import os
 import signal
 import subprocess
@@ -54,6 +55,7 @@ def test_files_hold_what_was_lived(config, planar):
         assert path.name == view.recording.name
         recording = record(config, int(path.stem[-6:]))
         assert view.recording.domain == path.stem.split("_")[0]
+        assert view.camera.fps == 10
         np.testing.assert_array_equal(source.actions(index), recording.actions)
         assert psnr(frames_of(source, index), recording.frames) > 38
 
@@ -142,6 +144,10 @@ def test_other_settings_are_refused(config):
         ({"recordings": 0}, "recordings: expected at least 1, got 0"),
         ({"frames": 1}, "frames: expected at least 2, got 1"),
         ({"policies": {"seek": -1}}, "policies.seek: expected a share of at least 0, got -1"),
+        (
+            {"policies": {"seek": math.inf}},
+            "policies.seek: expected a share of at least 0, got inf",
+        ),
         ({"policies": {"seek": 0}}, "policies: expected a share above 0"),
         ({"policies": {"seak": 1}}, "did you mean seek.*available: seek, wander, expert"),
         ({"domains": ("oak",)}, "available: ash, birch, cedar, dune"),

@@ -122,5 +122,7 @@ def test_mistakes_are_refused(frames):
         Schedule(running=-1)
     with pytest.raises(InputError, match=r"at least 0, got -0.5"):
         _ = -0.5 * ActionPenalty()
-    with pytest.raises(InputError, match=r"multiple of 2 x \(3, 16, 32\).*got \(5, 3, 16, 32\)"):
+    with pytest.raises(
+        InputError, match=r"\(3, 16, 32\) like the goal.* 2 env.*got \(5, 3, 16, 32\)"
+    ):
         GoalImage(goal)(step(frame[:5], action[:5]))

@@ -326,7 +326,7 @@ class TestBackend:
 
     def test_unknown_backend(self, monkeypatch):
         monkeypatch.setenv("MUJOCO_GL", "vulkan")
-        with pytest.raises(InputError, match="'vulkan'; available: egl, osmesa, multiray"):
+        with pytest.raises(InputError, match="'vulkan'; available: egl, osmesa, off"):
             settle_backend()
 
     def test_first_that_opens_a_context(self, monkeypatch):

@@ -45,8 +45,9 @@ def test_other_packages_add_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_name_is_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
     outside(monkeypatch, **{"square-root": "math:tau"})
-    with pytest.raises(InputError, match="registered twice, as math:sqrt and as math:tau"):
-        list(Registry("number", OURS))
+    with pytest.raises(InputError, match="registered twice, as math:sqrt and math:tau"):
+        Registry("number", OURS)["square-root"]
+    assert Registry[float]("number", OURS)["pi++"] > 3
 
 
 def test_a_broken_package_is_named_when_its_thing_is_asked_for(

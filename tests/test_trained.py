@@ -126,7 +126,7 @@ def test_what_contradicts_the_run_is_refused(
 
 def test_all_contradictions_are_told_at_once(run: Path, capsys: Captured) -> None:
     told = refused(capsys, "evaluate", run, "--data.camera=1", "--data.window.stride=1")
-    assert "data.camera was 0 and is 1; data.window.stride was 2 and is 1\n" in told
+    assert "data.camera was 0 and is 1; data.window.stride was 2 and is 1; leave" in told
 
 
 def test_what_a_run_leaves_open_may_be_chosen(
@@ -171,7 +171,7 @@ def test_a_run_that_has_not_ended_is_told(run: Path, capsys: Captured) -> None:
 def test_a_checkpoint_knows_its_clips_but_not_where_recordings_are(
     trained: Path, run: Path, tmp_path: Path, capsys: Captured
 ) -> None:
-    assert "expected either a path or a generator" in refused(
+    assert "expected either recordings (--data.path) or a generator" in refused(
         capsys, "evaluate", run / "checkpoint", f"--output={tmp_path / 'scores'}"
     )
     given = [f"--data.path={trained / 'logs'}", f"--output={tmp_path / 'scores'}"]

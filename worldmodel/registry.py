@@ -29,7 +29,7 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
         ours: Where each of ours is, as "module:attribute", by name.
 
     Raises:
-        InputError: At the first look-up, if another package takes a name that is taken.
+        InputError: When a thing is asked for whose name two packages take.
     """
 
     def __init__(self, kind: str, ours: Mapping[str, str]) -> None:
@@ -66,24 +66,24 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
         return isinstance(name, str) and bare(name) in self._names
 
     @cached_property
-    def _places(self) -> dict[str, EntryPoint]:
-        """Where everything is, by name; ours first."""
+    def _points(self) -> list[EntryPoint]:
+        """Where everything is; ours first."""
         group = f"worldmodel.{self._kind}s"
-        places = {name: EntryPoint(name, where, group) for name, where in self._ours.items()}
-        for point in sorted(entry_points(group=group), key=lambda point: point.name):
-            if point.name in places and point.value != places[point.name].value:
-                raise InputError(
-                    f"{self._kind} {point.name!r} is registered twice, as "
-                    f"{places[point.name].value} and as {point.value}"
-                )
-            places[point.name] = point
-        return places
+        ours = [EntryPoint(name, where, group) for name, where in self._ours.items()]
+        return ours + sorted(entry_points(group=group), key=lambda point: point.name)
+
+    @cached_property
+    def _places(self) -> dict[str, EntryPoint]:
+        return {point.name: point for point in self._points}
 
     @cached_property
     def _names(self) -> dict[str, str]:
         return {bare(name): name for name in self._places}
 
     def _import(self, key: str) -> Thing:
+        values = dict.fromkeys(point.value for point in self._points if point.name == key)
+        if len(values) > 1:
+            raise InputError(f"{self._kind} {key!r} is registered twice, as {' and '.join(values)}")
         place = self._places[key]
         if key in self._ours:
             return getattr(import_module(place.module), place.attr)

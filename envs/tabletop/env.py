@@ -89,12 +89,21 @@ class TabletopEnv(gym.Env[np.ndarray, np.ndarray]):
         return self.tabletop.render(), self._info()
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """Take one control step; action shape (A,) in [-1, 1]."""
+        """Take one control step; action shape (A,), clipped to [-1, 1]."""
         info = self.advance(action)
         return self.tabletop.render(), -info["distance"], False, False, info
 
     def advance(self, action: np.ndarray) -> dict[str, Any]:
-        """As `step`, without drawing; returns the `info`."""
+        """As `step`, without drawing; returns the `info`.
+
+        Raises:
+            InputError: The action has another shape, or is not finite.
+        """
+        if np.shape(action) != self.action_space.shape or not np.isfinite(action).all():
+            raise InputError(
+                f"action: expected {len(self.action_names)} finite numbers "
+                f"({', '.join(self.action_names)}), got {action}"
+            )
         self.tabletop.control(action)
         return self._info()
 

@@ -68,8 +68,8 @@ class GoalImage(Cost):
         goal = self._goal.to(frame.device)
         if frame.shape[1:] != goal.shape[1:] or len(frame) % len(goal):
             raise InputError(
-                f"frame: expected a multiple of {len(goal)} x {tuple(goal.shape[1:])} like the "
-                f"goal, got {tuple(frame.shape)}"
+                f"frame: expected (C, H, W) = {tuple(goal.shape[1:])} like the goal, and as many "
+                f"futures for each of its {len(goal)} environments, got {tuple(frame.shape)}"
             )
         difference = (frame.unflatten(0, (len(goal), -1)) - goal[:, None]).flatten(0, 1)
         total = frame.new_zeros(len(frame))

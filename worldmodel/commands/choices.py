@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
 from worldmodel.data.generators import GENERATORS, Generator
+from worldmodel.errors import InputError
 from worldmodel.model import ModelConfig
 from worldmodel.models.architectures import ARCHITECTURES
 from worldmodel.models.published.sizes import PUBLISHED
@@ -14,9 +16,11 @@ from worldmodel.models.stack import StackConfig
 from worldmodel.planners import COSTS, PLANNERS
 from worldmodel.planners.cost import CostConfig
 from worldmodel.planners.planner import PlannerConfig
-from worldmodel.registry import find_name
+from worldmodel.registry import Registry, find_name
 from worldmodel.settings import described
 from worldmodel.training.curriculum import CURRICULA, Curriculum
+
+_log = logging.getLogger(__name__)
 
 
 @final
@@ -61,16 +65,27 @@ def class_path(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-_MODELS = {**ARCHITECTURES, **PUBLISHED}
+def _usable(registry: Registry[Any]) -> dict[str, Any]:
+    """All that can be imported; what another package broke is told, and leaves the rest alone."""
+    usable = {}
+    for name in registry:
+        try:
+            usable[name] = registry[name]
+        except InputError as error:
+            _log.warning("%s", error)
+    return usable
+
+
+_MODELS = {**_usable(ARCHITECTURES), **PUBLISHED}
 
 CHOICES: Mapping[type, Choice] = {
     ModelConfig: Choice(_MODELS),
     StackConfig: Choice(
         {name: thing for name, thing in _MODELS.items() if issubclass(_kind(thing), StackConfig)}
     ),
-    Curriculum: Choice(dict(CURRICULA)),
-    Generator: Choice(dict(GENERATORS)),
-    PlannerConfig: Choice(dict(PLANNERS)),
-    CostConfig: Choice(dict(COSTS)),
+    Curriculum: Choice(_usable(CURRICULA)),
+    Generator: Choice(_usable(GENERATORS)),
+    PlannerConfig: Choice(_usable(PLANNERS)),
+    CostConfig: Choice(_usable(COSTS)),
 }
 """What the options of these types can be."""

@@ -87,7 +87,7 @@ def run(arguments: Sequence[str]) -> None:
     config = parse(EvaluateConfig, "evaluate", arguments, leading=["model"], known=known)
     if Path(config.output, RECORD).exists():
         raise InputError(
-            f"output: {config.output} holds an earlier evaluation; choose another folder"
+            f"output: {config.output} holds an earlier evaluation; choose another --output"
         )
     evaluate_to_folder(config, trained)
 
@@ -117,6 +117,7 @@ def evaluate_to_folder(config: EvaluateConfig, trained: Trained | None = None) -
     evaluation = evaluate(model, clips, data.context, metrics)
     folder.begin()
     evaluation.save(output / RECORD)
+    print(f"{evaluation.clips} clips of the {config.part} part, means over all predicted frames:\n")
     print(Table.of(evaluation.records()).markdown())
     _draw_curves(evaluation, output)
     _draw_strips(model, clips, data.context, config.strips, output)

@@ -24,4 +24,8 @@ def run(arguments: Sequence[str]) -> None:
     folder.check_resumable()
     known = read_note(folder.options) | {"output": root}
     config = parse(TrainConfig, "train", options, known=known)
-    print(f"checkpoint: {train(config, resume=True)}")
+    before = folder.saved_step()
+    checkpoint = train(config, resume=True)
+    if before == config.steps:
+        print(f"all {before} steps had been taken already")
+    print(f"checkpoint: {checkpoint}")

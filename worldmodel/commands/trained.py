@@ -96,7 +96,8 @@ class Trained:
         same = {name: value for name, value in now.items() if name in known}
         if contradicting := differences(known, same, OPEN):
             raise InputError(
-                f"{self.name} was trained with other options: {'; '.join(contradicting)}"
+                f"{self.name} was trained with other options: {'; '.join(contradicting)}; "
+                "leave them out"
             )
 
 

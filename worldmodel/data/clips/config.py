@@ -96,7 +96,9 @@ class DataConfig:
         check_at_least(0, self, "workers", "cache", "disk_cache")
         check_one_of(self, "split", SplitRule)
         if bool(self.paths) == (self.generator is not None):
-            raise InputError("data: expected either a path or a generator")
+            raise InputError(
+                "data: expected either recordings (--data.path) or a generator (--data.generator)"
+            )
         if (self.split == "domain") != bool(self.test_domains):
             raise InputError(
                 "data.split: 'domain' goes with test_domains, got "
