@@ -75,6 +75,7 @@ def test_the_oracle_finds_the_goal_of_an_outside_suite(tmp_path: Path) -> None:
     assert sum(ends["oracle"]) < 0.3 * sum(ends["null"])
 
 
+@pytest.mark.slow
 def test_a_cost_of_latents_tells_that_a_simulator_has_none(model: Path, tmp_path: Path) -> None:
     done = worldmodel(
         "plan",
@@ -86,6 +87,7 @@ def test_a_cost_of_latents_tells_that_a_simulator_has_none(model: Path, tmp_path
     assert "goal-latent: expected a learned model, got none" in done.stderr
 
 
+@pytest.mark.slow
 def test_an_unknown_name_lists_those_of_other_packages_too() -> None:
     done = worldmodel("plan", "--planning.planner=hill-climb")
     assert done.returncode == 2
