@@ -15,13 +15,13 @@ DATA = Path(
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def data() -> Path:
     """Folder of real recordings; the test skips where there is none."""
     return _existing(DATA)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fixtures() -> Path:
     """Folder of numbers from the authors' code; the test skips where there is none."""
     return _existing(DATA.parent / "fixtures")
@@ -40,5 +40,7 @@ def _seeded() -> None:
 def _existing(folder: Path) -> Path:
     if not folder.is_dir():
         missing = f"{folder} is missing; set WORLDMODEL_DATA to the folder of recordings"
-        pytest.fail(missing) if "WORLDMODEL_DATA" in os.environ else pytest.skip(missing)
+        if "WORLDMODEL_DATA" in os.environ:
+            pytest.fail(missing)
+        pytest.skip(missing)
     return folder

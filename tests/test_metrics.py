@@ -1,8 +1,6 @@
 """Pixel metrics against values of the authors' own code and against scikit-image."""
 
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,15 +10,10 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from worldmodel.errors import InputError
 from worldmodel.metrics import pixel
 
-DATA = Path(os.environ.get("WORLDMODEL_DATA", Path(__file__).parents[2] / "shared" / "data"))
-FIXTURE = DATA.parent / "fixtures" / "metrics.npz"
-
 
 @pytest.fixture(scope="module")
-def published():
-    if not FIXTURE.exists():
-        pytest.skip(f"needs the reference values {FIXTURE} (WORLDMODEL_DATA)")
-    with np.load(FIXTURE) as file:
+def published(fixtures):
+    with np.load(fixtures / "metrics.npz") as file:
         return dict(file)
 
 

@@ -19,10 +19,6 @@ from worldmodel.data.files.video import encode_mp4
 from worldmodel.data.formats.robots.robonet.writer import METADATA, write_episode
 from worldmodel.errors import InputError
 
-DATA = Path(os.environ.get("WORLDMODEL_DATA", Path(__file__).parents[2] / "shared/data"))
-FRANKA = DATA / "robonet_franka"
-needs_data = [pytest.mark.data, pytest.mark.skipif(not FRANKA.is_dir(), reason=f"no {FRANKA}")]
-
 TIME = 9
 
 
@@ -325,17 +321,16 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         write(write(tmp_path / "file.hdf5") / "a.hdf5")
 
 
+@pytest.mark.data
 class TestRealFiles:
-    pytestmark = needs_data
-
-    def test_every_camera_of_every_file_is_found(self) -> None:
-        source = opened(FRANKA, camera="all")
+    def test_every_camera_of_every_file_is_found(self, data: Path) -> None:
+        source = opened(data / "robonet_franka", camera="all")
         assert len(source) == 23 * 3
         assert {view.camera.length for view in source.views} == {31}
         assert source.domains == ("franka",)
 
-    def test_frames_are_those_of_an_independent_decoder(self, tmp_path: Path) -> None:
-        path = FRANKA / "droid_2_0031.hdf5"
+    def test_frames_are_those_of_an_independent_decoder(self, data: Path, tmp_path: Path) -> None:
+        path = data / "robonet_franka" / "droid_2_0031.hdf5"
         with h5py.File(path) as file:
             video, actions = array(file, "env/cam1_video/frames"), array(file, "policy/actions")
         frames = decoded_by_ffmpeg(video, (31, 96, 160, 3), tmp_path)
