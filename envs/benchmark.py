@@ -27,7 +27,7 @@ from worldmodel.model import WorldModel
 from worldmodel.output_folder import OutputFolder
 from worldmodel.planners.agent import Agent
 from worldmodel.planners.baselines import NullConfig, RandomConfig
-from worldmodel.planners.cost import Cost
+from worldmodel.planners.cost import Cost, Scene
 from worldmodel.planners.planner import Bounds
 from worldmodel.planners.planning import PlanningConfig
 from worldmodel.registry import find_name
@@ -142,13 +142,16 @@ def benchmark(
     if "model" in config.players and model is None:
         raise InputError("benchmark: the contestant 'model' needs a trained model, got none")
     claim = OutputFolder.checked(folder, "plan", _settings(config, model), free=("episodes",))
-    aim = partial(config.plan.aim, model=model)
+
+    def aim(goal: Tensor, start: Tensor) -> Cost:
+        return config.plan.aim(Scene(goal[:, None], start, (model,) if model else ()))
+
     with closing(_environment(config, config.places[0], model)) as env:
         _check_actions(env, action_names)
         _agents(config, env, model)
         picture, _ = env.reset(seed=0)
         _check_colors(picture, model)
-        aim(as_frames(env.goal_image))
+        aim(as_frames(env.goal_image), as_frames(picture))
     claim.begin()
     log = _Log(folder / RECORDS)
     for domain in config.places:
@@ -271,7 +274,7 @@ def _compare(
     config: BenchmarkConfig,
     env: GoalEnv,
     agents: Mapping[str, Agent],
-    aim: Callable[[Tensor], Cost],
+    aim: Callable[[Tensor, Tensor], Cost],
     episode: int,
     folder: Path,
 ) -> list[EpisodeRecord]:

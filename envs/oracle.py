@@ -14,6 +14,7 @@ from worldmodel.envs.goal_env import GoalEnv
 from worldmodel.errors import InputError
 from worldmodel.frames import as_frames
 from worldmodel.imagined import Imagined
+from worldmodel.model import WorldModel
 
 
 @final
@@ -30,6 +31,11 @@ class SimulatorForesight:
 
     def __init__(self, env: GoalEnv) -> None:
         self._env = env
+
+    @property
+    def models(self) -> tuple[WorldModel, ...]:
+        """None: no gradients flow, and there are no latents."""
+        return ()
 
     def reset(self, frame: Tensor) -> None:
         """Nothing to take in: the simulator is the present."""
@@ -48,10 +54,9 @@ class SimulatorForesight:
             raise InputError(f"simulator: expected actions of 1 environment, got {environments}")
         states: tuple[Any, ...] = (self._env.save_state(),) * candidates
         for t in range(horizon):
-            action = actions[0, :, t]
-            states = self._advanced(states, action)
+            states = self._advanced(states, actions[0, :, t])
             yield Imagined(
-                t, horizon, action, states, frame=partial(self._frames, states), latent=_no_latent
+                t, actions[0], states, frame=partial(self._frames, states), latent=_no_latent
             )
 
     def _advanced(self, states: Sequence[Any], actions: Tensor) -> tuple[Any, ...]:

@@ -66,7 +66,7 @@ class Film:
 def play(
     env: GoalEnv,
     agent: Agent,
-    aim: Callable[[Tensor], Cost],
+    aim: Callable[[Tensor, Tensor], Cost],
     generator: torch.Generator,
     *,
     seed: int,
@@ -77,13 +77,13 @@ def play(
     Args:
         env: Where to act.
         agent: Who acts.
-        aim: From the goal image, values in [0, 1], shape (1, C, H, W), to what is minimised.
+        aim: From goal and start, values in [0, 1], shape (1, C, H, W), to what is minimised.
         generator: Source of the agent's randomness.
         seed: Of start and goal.
         steps: Actions to take.
     """
     picture, start = env.reset(seed=seed)
-    agent.reset(aim(as_frames(env.goal_image)), generator)
+    agent.reset(aim(as_frames(env.goal_image), as_frames(picture)), generator)
     real, imagined, info, seconds = [picture], [], start, 0.0
     for _ in range(steps):
         begin = time.perf_counter()

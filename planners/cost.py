@@ -29,6 +29,14 @@ class Cost(ABC):
             InputError: The cost does not fit what was imagined.
         """
 
+    def observe(self, action: Tensor | None, frame: Tensor) -> None:  # noqa: B027
+        """Take in what is really seen; most costs need not.
+
+        Args:
+            action: What led to the frame; None for the first. Shape (E, A).
+            frame: Values in [0, 1]. Shape (E, C, H, W).
+        """
+
     def __add__(self, other: Cost) -> Cost:
         """The sum of two costs."""
         return _Sum(self, other)
@@ -39,24 +47,68 @@ class Cost(ABC):
 
     def __rmul__(self, weight: float) -> Cost:
         """The cost times a weight of at least 0."""
-        if weight < 0:
+        if not weight >= 0:
             raise InputError(f"cost: expected a weight of at least 0, got {weight}")
         return _Scheduled(Schedule(running=weight, last=weight), self)
 
 
-class CostConfig(ABC):
-    """Options of a cost that compares with a goal picture; a frozen dataclass next to the cost."""
+@final
+@dataclass(frozen=True)
+class Scene:
+    """What a cost is built for: E environments at the start of an episode.
 
-    @abstractmethod
-    def build(self, goal: Tensor, model: WorldModel | None) -> Cost:
-        """The cost of what differs from a goal.
+    Attributes:
+        goals: Pictures to pass through, in their order; the last is the goal. Values in [0, 1],
+            shape (E, G, C, H, W).
+        start: What is seen at the start, values in [0, 1]. Shape (E, C, H, W).
+        models: What imagines; empty if a simulator does.
 
-        Args:
-            goal: Values in [0, 1]. Shape (E, C, H, W).
-            model: Whose latents are compared, for a cost that does that; None if none plays.
+    Raises:
+        InputError: The shapes do not fit each other.
+    """
+
+    goals: Tensor
+    start: Tensor
+    models: tuple[WorldModel, ...] = ()
+
+    def __post_init__(self) -> None:
+        environments, picture = self.start.shape[0], tuple(self.start.shape[1:])
+        if self.goals.ndim != 5 or self.goals.shape[0] != environments or not self.goals.shape[1]:
+            raise InputError(
+                f"goals: expected shape (E, G, C, H, W) with E = {environments} like the start, "
+                f"got {tuple(self.goals.shape)}"
+            )
+        if tuple(self.goals.shape[2:]) != picture:
+            raise InputError(
+                f"goal: expected a picture of (C, H, W) = {picture} like what is seen, "
+                f"got {tuple(self.goals.shape[2:])}"
+            )
+
+    @property
+    def goal(self) -> Tensor:
+        """The last picture to reach. Shape (E, C, H, W)."""
+        return self.goals[:, -1]
+
+    def model(self, cost: str) -> WorldModel:
+        """The model that imagines, the first of an ensemble, for a cost that needs one.
 
         Raises:
-            InputError: The options do not fit the goal, or the cost needs a model.
+            InputError: A simulator imagines; names the cost.
+        """
+        if not self.models:
+            raise InputError(f"cost {cost!r}: expected a learned model, got a simulator")
+        return self.models[0]
+
+
+class CostConfig(ABC):
+    """Options of a cost; a frozen dataclass next to the cost."""
+
+    @abstractmethod
+    def build(self, scene: Scene) -> Cost:
+        """The cost in a scene.
+
+        Raises:
+            InputError: The options do not fit the scene, or what imagines cannot serve the cost.
         """
 
 
@@ -102,6 +154,10 @@ class _Sum(Cost):
     def __call__(self, imagined: Imagined) -> Tensor:
         return self._first(imagined) + self._second(imagined)
 
+    def observe(self, action: Tensor | None, frame: Tensor) -> None:
+        self._first.observe(action, frame)
+        self._second.observe(action, frame)
+
 
 @final
 class _Scheduled(Cost):
@@ -113,3 +169,6 @@ class _Scheduled(Cost):
         if not weight:
             return imagined.action.new_zeros(len(imagined.action))
         return weight * self._cost(imagined)
+
+    def observe(self, action: Tensor | None, frame: Tensor) -> None:
+        self._cost.observe(action, frame)

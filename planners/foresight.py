@@ -1,8 +1,9 @@
-"""What tells the future of actions: a learned model, or a simulator in its place."""
+"""What tells the future of actions: a learned model, several, or a simulator in their place."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Protocol, final
 
 import torch
@@ -19,6 +20,11 @@ class Foresight(Protocol):
 
     Frames have values in [0, 1] and shape (E, C, H, W).
     """
+
+    @property
+    def models(self) -> tuple[WorldModel, ...]:
+        """The learned models that imagine, through which gradients flow; empty for a simulator."""
+        ...
 
     def reset(self, frame: Tensor) -> None:
         """Start from a first frame."""
@@ -50,6 +56,11 @@ class ModelForesight:
         self._model, self._bfloat16 = model.eval(), bfloat16
         self._state: State | None = None
 
+    @property
+    def models(self) -> tuple[WorldModel, ...]:
+        """See `Foresight.models`."""
+        return (self._model,)
+
     def reset(self, frame: Tensor) -> None:
         """See `Foresight.reset`."""
         self._state = begin(self._model, frame.to(self._model.device))
@@ -77,3 +88,57 @@ class ModelForesight:
         if self._state is None:
             raise InputError("foresight: expected `reset` with a first frame before anything else")
         return self._state
+
+
+@final
+class EnsembleForesight:
+    """Several world models side by side; what is seen is their average.
+
+    Args:
+        models: At least two, of the same frames and actions.
+        bfloat16: Imagine in bfloat16 autocast.
+
+    Raises:
+        InputError: There are fewer than two, or their frames or actions differ.
+    """
+
+    def __init__(self, models: Sequence[WorldModel], bfloat16: bool = False) -> None:
+        shapes = [(model.frame_shape, model.action_dim) for model in models]
+        if len(models) < 2 or len(set(shapes)) > 1:
+            raise InputError(
+                "ensemble: expected at least two models of the same frames and actions, "
+                f"got {shapes}"
+            )
+        self._members = tuple(ModelForesight(model, bfloat16) for model in models)
+
+    @property
+    def models(self) -> tuple[WorldModel, ...]:
+        """See `Foresight.models`."""
+        return tuple(member.models[0] for member in self._members)
+
+    def reset(self, frame: Tensor) -> None:
+        """See `Foresight.reset`."""
+        for member in self._members:
+            member.reset(frame)
+
+    def observe(self, action: Tensor, frame: Tensor) -> None:
+        """See `Foresight.observe`."""
+        for member in self._members:
+            member.observe(action, frame)
+
+    def imagine(self, actions: Tensor) -> Iterator[Imagined]:
+        """See `Foresight.imagine`; the latents are those of the first member."""
+        for steps in zip(*(member.imagine(actions) for member in self._members), strict=True):
+            first = steps[0]
+            yield Imagined(
+                first.t,
+                first.actions,
+                tuple(step.state for step in steps),
+                frame=partial(_average, steps),
+                latent=partial(getattr, first, "latent"),
+                members=steps,
+            )
+
+
+def _average(steps: Sequence[Imagined]) -> Tensor:
+    return torch.stack([step.frame for step in steps]).mean(0)

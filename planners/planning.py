@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from torch import Tensor
-
 from worldmodel.errors import check_at_least
 from worldmodel.model import WorldModel
 from worldmodel.planners.agent import VisualMPC
 from worldmodel.planners.cem import CEMConfig
-from worldmodel.planners.cost import EVERY_STEP, Cost, CostConfig, Schedule
+from worldmodel.planners.cost import EVERY_STEP, Cost, CostConfig, Scene, Schedule
 from worldmodel.planners.costs.action_penalty import ActionPenalty
 from worldmodel.planners.costs.goal_image import GoalImageConfig
 from worldmodel.planners.foresight import Foresight, ModelForesight
@@ -45,13 +43,13 @@ class PlanningConfig:
         check_at_least(1, self, "replan_every", *([] if self.at_once is None else ["at_once"]))
         check_at_least(0, self, "action_penalty", *([] if self.seconds is None else ["seconds"]))
 
-    def aim(self, goal: Tensor, model: WorldModel | None = None) -> Cost:
-        """What to minimise for a goal, values in [0, 1], shape (E, C, H, W); see `CostConfig`.
+    def aim(self, scene: Scene) -> Cost:
+        """What to minimise in a scene; see `CostConfig.build`.
 
         Raises:
-            InputError: The options of the cost do not fit the goal.
+            InputError: The options of the cost do not fit the scene.
         """
-        return self.schedule * self.cost.build(goal, model) + self.action_penalty * ActionPenalty()
+        return self.schedule * self.cost.build(scene) + self.action_penalty * ActionPenalty()
 
     def agent(
         self, foresight: Foresight, bounds: Bounds, planner: Planner | None = None

@@ -22,12 +22,14 @@ def frames():
 
 
 def step(frame, action, t=0, horizon=1):
-    return Imagined(t, horizon, action, None, frame=lambda: frame, latent=looked)
+    actions = action[:, None].expand(-1, horizon, -1)
+    return Imagined(t, actions, None, frame=lambda: frame, latent=looked)
 
 
 def unseen(action, t, horizon):
     """A step whose pictures nobody may ask for."""
-    return Imagined(t, horizon, action, None, frame=looked, latent=looked)
+    actions = action[:, None].expand(-1, horizon, -1)
+    return Imagined(t, actions, None, frame=looked, latent=looked)
 
 
 def looked():

@@ -14,6 +14,7 @@ from worldmodel.envs.oracle import SimulatorForesight
 from worldmodel.envs.suite import SUITES
 from worldmodel.errors import InputError
 from worldmodel.frames import as_frames
+from worldmodel.planners.cost import Scene
 from worldmodel.planners.planner import Bounds
 
 TASKS = [f"{suite}/{task}" for suite in SUITES for task in SUITES[suite].tasks]
@@ -47,7 +48,8 @@ def test_what_is_registered_fits(name: str, env: GoalEnv) -> None:
     planning = suite.task(task).planning
     planning.agent(SimulatorForesight(env), Bounds.of(env.action_space))
     env.reset(seed=0)
-    planning.aim(as_frames(env.goal_image))
+    goal = as_frames(env.goal_image)
+    planning.aim(Scene(goal[:, None], goal))
 
 
 def test_pictures_have_the_size_that_was_asked_for(env: GoalEnv) -> None:

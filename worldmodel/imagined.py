@@ -15,24 +15,34 @@ class Imagined:
 
     Args:
         t: Step, 0 to horizon-1.
-        horizon: Steps T that are imagined.
-        action: What led here, in the units of the log. Shape (B, A).
+        actions: All T actions of the futures, in the units of the log. Shape (B, T, A).
         state: What the next step starts from: a rollout's `State`, or what a simulator saved.
         frame: Makes the frames.
         latent: Makes the latents.
+        members: The same step as each member of an ensemble imagines it; empty without one.
     """
 
     def __init__(
         self,
         t: int,
-        horizon: int,
-        action: Tensor,
+        actions: Tensor,
         state: Any,
         frame: Callable[[], Tensor],
         latent: Callable[[], Tensor],
+        members: tuple[Imagined, ...] = (),
     ) -> None:
-        self.t, self.horizon, self.action, self.state = t, horizon, action, state
+        self.t, self.actions, self.state, self.members = t, actions, state, members
         self._frame, self._latent = frame, latent
+
+    @property
+    def horizon(self) -> int:
+        """Steps T that are imagined."""
+        return self.actions.shape[1]
+
+    @property
+    def action(self) -> Tensor:
+        """What led here. Shape (B, A)."""
+        return self.actions[:, self.t]
 
     @cached_property
     def frame(self) -> Tensor:

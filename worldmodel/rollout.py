@@ -81,13 +81,11 @@ def imagine(
     A state's frame is as the model predicted it; `Imagined.frame` is clipped to [0, 1]. See
     `foresee` for the arguments.
     """
-    horizon = actions.shape[1]
-    for t in range(horizon):
+    for t in range(actions.shape[1]):
         state = foresee(model, state, actions[:, t], generator)
         yield Imagined(
             t,
-            horizon,
-            actions[:, t],
+            actions,
             state,
             frame=partial(_clipped, state),
             latent=partial(_latent, model, state),

@@ -12,8 +12,7 @@ from torch.nn.functional import avg_pool2d
 from worldmodel.errors import InputError
 from worldmodel.frames import as_frames
 from worldmodel.imagined import Imagined
-from worldmodel.model import WorldModel
-from worldmodel.planners.cost import Cost, CostConfig
+from worldmodel.planners.cost import Cost, CostConfig, Scene
 
 
 @final
@@ -27,9 +26,9 @@ class GoalImageConfig(CostConfig):
 
     scales: tuple[int, ...] = (4, 16, 32)
 
-    def build(self, goal: Tensor, model: WorldModel | None = None) -> GoalImage:
+    def build(self, scene: Scene) -> GoalImage:
         """See `CostConfig.build`."""
-        return GoalImage(goal, self.scales)
+        return GoalImage(scene.goal, self.scales)
 
 
 @final

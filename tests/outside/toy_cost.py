@@ -6,10 +6,8 @@ from typing import final
 import torch
 from torch import Tensor
 
-from worldmodel.errors import InputError
 from worldmodel.imagined import Imagined
-from worldmodel.model import WorldModel
-from worldmodel.planners.cost import Cost, CostConfig
+from worldmodel.planners.cost import Cost, CostConfig, Scene
 from worldmodel.rollout import begin, imagine
 
 
@@ -18,12 +16,11 @@ from worldmodel.rollout import begin, imagine
 class GoalLatentConfig(CostConfig):
     """No options."""
 
-    def build(self, goal: Tensor, model: WorldModel | None) -> Cost:
+    def build(self, scene: Scene) -> Cost:
         """See `CostConfig.build`."""
-        if model is None:
-            raise InputError("goal-latent: expected a learned model, got none")
-        rest = torch.zeros(len(goal), 1, model.action_dim)
-        return GoalLatent(next(imagine(model, begin(model, goal), rest)).latent)
+        model = scene.model("goal-latent")
+        rest = torch.zeros(len(scene.goal), 1, model.action_dim)
+        return GoalLatent(next(imagine(model, begin(model, scene.goal), rest)).latent)
 
 
 @final
