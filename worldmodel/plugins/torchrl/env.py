@@ -1,0 +1,185 @@
+"""A world model as a TorchRL environment: what is imagined is what is stepped through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, final
+
+import numpy as np
+import torch
+from tensordict import TensorDict, TensorDictBase
+from torch import Tensor
+from torchrl.data import Bounded, Composite, Unbounded
+from torchrl.envs import ModelBasedEnvBase
+from torchrl.envs.utils import make_composite_from_td
+
+from worldmodel.errors import InputError
+from worldmodel.frames import as_frames
+from worldmodel.model import State, WorldModel
+from worldmodel.planners.cost import Cost, CostConfig, Scene
+from worldmodel.planners.costs.goal_image import GoalImageConfig
+from worldmodel.planners.planner import Bounds
+from worldmodel.rollout import imagine
+
+STATE = ("pixels", "recurrent")
+"""What a step starts from, beside the action."""
+
+
+@final
+class WorldModelEnv(ModelBasedEnvBase):
+    """Steps through what a world model imagines; a TensorDict holds the whole present.
+
+    | entry | what it is | shape |
+    | --- | --- | --- |
+    | `pixels` | frame as the model predicted it, not clipped | (..., C, H, W) |
+    | `recurrent` | the model's state | nested |
+    | `goal` | picture to reach, in [0, 1]; only with a `CostConfig` | (..., C, H, W) |
+    | `action` | in the units of the model | (..., A) |
+    | `reward` | minus the cost of the step | (..., 1) |
+
+    Nothing is kept between steps, so TensorDicts of any batch size can be stepped side by side, as
+    TorchRL's planners do. An episode never ends by itself. A step has a frame decoded once; when
+    a real frame is seen instead, put it in the place of `pixels` and go on from there.
+
+    Gradients flow to actions and states that ask for them; the model's parameters never do.
+
+    Args:
+        model: The world model; put into evaluation mode, and moved with the environment.
+        bounds: Limits of the actions.
+        cost: What the reward is minus of: options of a cost that compares with the `goal` of the
+            TensorDict, or a finished cost. Every step is the last of a plan of one step.
+        frame: What `reset` starts from unless its TensorDict has `pixels`: frames (1, C, H, W) in
+            [0, 1], or a picture, uint8 (H, W, C). Black if left out.
+        goal: What `reset` puts into `goal` unless its TensorDict has one, in the same form.
+        drawn: Draw the frames of a stochastic model, from the generator that `set_seed` seeds,
+            instead of taking the most likely ones.
+        batch_size: Of the environment; with () every TensorDict is taken.
+        device: Where to; that of the model if left out.
+
+    Raises:
+        InputError: Bounds, frame or goal do not fit the model, or a goal was given to a cost that
+            is finished.
+    """
+
+    def __init__(
+        self,
+        model: WorldModel,
+        bounds: Bounds,
+        cost: Cost | CostConfig = GoalImageConfig(),
+        *,
+        frame: Tensor | np.ndarray | None = None,
+        goal: Tensor | np.ndarray | None = None,
+        drawn: bool = False,
+        batch_size: Sequence[int] = (),
+        device: torch.device | str | None = None,
+    ) -> None:
+        if len(bounds.low) != model.action_dim:
+            raise InputError(
+                f"bounds: expected {model.action_dim} limits for the model's actions, "
+                f"got {len(bounds.low)}"
+            )
+        if goal is not None and isinstance(cost, Cost):
+            raise InputError("goal: expected none beside a finished cost, which has its own")
+        pictures = _picture("frame", frame, model), _picture("goal", goal, model)
+        size = torch.Size(batch_size)
+        super().__init__(
+            model.eval(),  # pyright: ignore[reportArgumentType]
+            device=model.device if device is None else device,
+            batch_size=size,
+        )
+        self._cost, self._drawn = cost, drawn
+        self._frame, self._goal = (picture.to(self.device) for picture in pictures)
+        self._generator = torch.Generator(self.device)
+        self._aim: tuple[Tensor, Cost] | None = None
+        self._declare(model, bounds, size)
+
+    def _declare(self, model: WorldModel, bounds: Bounds, size: torch.Size) -> None:
+        pixels = Unbounded((*size, *model.frame_shape), dtype=model.dtype, device=self.device)
+        recurrent = model.initial_state(1, self.device)[0].expand(size)
+        entries = {"pixels": pixels, "recurrent": make_composite_from_td(recurrent)}
+        if self._compares:
+            entries["goal"] = Bounded(0.0, 1.0, pixels.shape, self.device, torch.float32)
+        self.observation_spec = Composite(entries, shape=size)
+        self.state_spec = self.observation_spec.clone()
+        low, high = (limit.to(self.device).expand(*size, -1) for limit in (bounds.low, bounds.high))
+        self.action_spec = Bounded(low, high, device=self.device, dtype=low.dtype)
+        self.reward_spec = Unbounded((*size, 1), device=self.device)
+
+    @property
+    def _compares(self) -> bool:
+        """Whether the goal is in the TensorDict."""
+        return isinstance(self._cost, CostConfig)
+
+    def to(self, device: torch.device | str) -> WorldModelEnv:
+        """This environment, on another device with its model."""
+        moved = super().to(device)
+        self._frame, self._goal = self._frame.to(self.device), self._goal.to(self.device)
+        self._generator = torch.Generator(self.device).manual_seed(self._generator.initial_seed())
+        self._aim = None
+        return moved
+
+    def _reset(self, tensordict: TensorDictBase | None, **_: Any) -> TensorDictBase:
+        given = TensorDict({}, self.batch_size) if tensordict is None else tensordict
+        size = given.batch_size
+        start = {"pixels": self._given(given, "pixels", self._frame).to(self.world_model.dtype)}
+        recurrent = self.world_model.initial_state(size.numel(), self.device)
+        start["recurrent"] = recurrent.reshape(size)
+        if self._compares:
+            start["goal"] = self._given(given, "goal", self._goal)
+        return TensorDict(start, size, device=self.device)
+
+    def _given(self, given: TensorDictBase, key: str, otherwise: Tensor) -> Tensor:
+        size = given.batch_size
+        if (picture := given.get(key, None)) is None:
+            return otherwise.expand(*size, -1, -1, -1)
+        if picture.shape != (*size, *otherwise.shape) or not picture.is_floating_point():
+            raise InputError(
+                f"{key}: expected floating-point frames of shape {(*size, *otherwise.shape)}, "
+                f"got {picture.dtype} {tuple(picture.shape)}"
+            )
+        return picture.to(self.device)
+
+    def _step(self, tensordict: TensorDictBase) -> TensorDictBase:
+        size = tensordict.batch_size
+        entries = (*STATE, "action", *(["goal"] if self._compares else []))
+        now = tensordict.select(*entries).reshape(size.numel())
+        wanted = any(value.requires_grad for value in now.values(True, True))
+        with torch.set_grad_enabled(wanted and torch.is_grad_enabled()):
+            state = State({"frame": now["pixels"], "recurrent": now["recurrent"]}, now.batch_size)
+            generator = self._generator if self._drawn else None
+            step = next(imagine(self.world_model, state, now["action"][:, None], generator))
+            reward = -self._cost_of(now)(step)[:, None]
+        seen, recurrent = step.state["frame"], step.state["recurrent"]
+        after = {"pixels": seen, "recurrent": recurrent, "reward": reward}
+        if self._compares:
+            after["goal"] = now["goal"]
+        return TensorDict(after, now.batch_size, device=self.device).reshape(size)
+
+    def _cost_of(self, now: TensorDictBase) -> Cost:
+        """What compares with the goals; built again only when they change."""
+        if isinstance(self._cost, Cost):
+            return self._cost
+        goal, frame = now["goal"], now["pixels"]
+        if torch.equal(goal, goal[:1].expand_as(goal)):  # as for all candidates of a plan
+            goal, frame = goal[:1], frame[:1]
+        if self._aim is None or not torch.equal(self._aim[0], goal):
+            scene = Scene(goal[:, None], frame.float().clamp(0.0, 1.0), (self.world_model,))
+            self._aim = goal, self._cost.build(scene)
+        return self._aim[1]
+
+    def _set_seed(self, seed: int | None) -> None:
+        """Seed what draws the frames of a stochastic model."""
+        self._generator.manual_seed(torch.seed() if seed is None else seed)
+
+
+def _picture(what: str, given: Tensor | np.ndarray | None, model: WorldModel) -> Tensor:
+    """One frame (C, H, W); black if none is given."""
+    if given is None:
+        return torch.zeros(model.frame_shape)
+    frames = as_frames(given)
+    if frames.shape != (1, *model.frame_shape):
+        raise InputError(
+            f"{what}: this model expects (1, C, H, W) = {(1, *model.frame_shape)}, "
+            f"got {tuple(frames.shape)}"
+        )
+    return frames[0]
