@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, final
+from typing import Any, cast, final
 
 import numpy as np
 import torch
 from tensordict import TensorDict, TensorDictBase
+from tensordict.nn import TensorDictModule
 from torch import Tensor
 from torchrl.data import Bounded, Composite, Unbounded
+from torchrl.data.utils import DEVICE_TYPING
 from torchrl.envs import ModelBasedEnvBase
 from torchrl.envs.utils import make_composite_from_td
 
@@ -47,7 +49,8 @@ class WorldModelEnv(ModelBasedEnvBase):
         model: The world model; put into evaluation mode, and moved with the environment.
         bounds: Limits of the actions.
         cost: What the reward is minus of: options of a cost that compares with the `goal` of the
-            TensorDict, or a finished cost. Every step is the last of a plan of one step.
+            TensorDict (`GoalImageConfig` if left out), or a finished cost. Every step counts as the
+            last.
         frame: What `reset` starts from unless its TensorDict has `pixels`: frames (1, C, H, W) in
             [0, 1], or a picture, uint8 (H, W, C). Black if left out.
         goal: What `reset` puts into `goal` unless its TensorDict has one, in the same form.
@@ -65,7 +68,7 @@ class WorldModelEnv(ModelBasedEnvBase):
         self,
         model: WorldModel,
         bounds: Bounds,
-        cost: Cost | CostConfig = GoalImageConfig(),
+        cost: Cost | CostConfig | None = None,
         *,
         frame: Tensor | np.ndarray | None = None,
         goal: Tensor | np.ndarray | None = None,
@@ -83,46 +86,52 @@ class WorldModelEnv(ModelBasedEnvBase):
         pictures = _picture("frame", frame, model), _picture("goal", goal, model)
         size = torch.Size(batch_size)
         super().__init__(
-            model.eval(),  # pyright: ignore[reportArgumentType]
+            cast("TensorDictModule", model.eval()),
             device=model.device if device is None else device,
             batch_size=size,
         )
-        self._cost, self._drawn = cost, drawn
+        self._cost, self._drawn = GoalImageConfig() if cost is None else cost, drawn
         self._frame, self._goal = (picture.to(self.device) for picture in pictures)
         self._generator = torch.Generator(self.device)
         self._aim: tuple[Tensor, Cost] | None = None
         self._declare(model, bounds, size)
 
     def _declare(self, model: WorldModel, bounds: Bounds, size: torch.Size) -> None:
-        pixels = Unbounded((*size, *model.frame_shape), dtype=model.dtype, device=self.device)
+        shape = torch.Size((*size, *model.frame_shape))
+        pixels = Unbounded(shape, dtype=model.dtype, device=self.device)
         recurrent = model.initial_state(1, self.device)[0].expand(size)
         entries = {"pixels": pixels, "recurrent": make_composite_from_td(recurrent)}
         if self._compares:
-            entries["goal"] = Bounded(0.0, 1.0, pixels.shape, self.device, torch.float32)
+            entries["goal"] = Bounded(0.0, 1.0, shape, self.device, torch.float32)
         self.observation_spec = Composite(entries, shape=size)
         self.state_spec = self.observation_spec.clone()
         low, high = (limit.to(self.device).expand(*size, -1) for limit in (bounds.low, bounds.high))
         self.action_spec = Bounded(low, high, device=self.device, dtype=low.dtype)
-        self.reward_spec = Unbounded((*size, 1), device=self.device)
+        self.reward_spec = Unbounded(torch.Size((*size, 1)), device=self.device)
+
+    @property
+    def model(self) -> WorldModel:
+        """The world model."""
+        return cast("WorldModel", self.world_model)
 
     @property
     def _compares(self) -> bool:
         """Whether the goal is in the TensorDict."""
         return isinstance(self._cost, CostConfig)
 
-    def to(self, device: torch.device | str) -> WorldModelEnv:
+    def to(self, device: DEVICE_TYPING) -> WorldModelEnv:
         """This environment, on another device with its model."""
-        moved = super().to(device)
+        super().to(device)
         self._frame, self._goal = self._frame.to(self.device), self._goal.to(self.device)
         self._generator = torch.Generator(self.device).manual_seed(self._generator.initial_seed())
         self._aim = None
-        return moved
+        return self
 
     def _reset(self, tensordict: TensorDictBase | None, **_: Any) -> TensorDictBase:
         given = TensorDict({}, self.batch_size) if tensordict is None else tensordict
         size = given.batch_size
-        start = {"pixels": self._given(given, "pixels", self._frame).to(self.world_model.dtype)}
-        recurrent = self.world_model.initial_state(size.numel(), self.device)
+        start = {"pixels": self._given(given, "pixels", self._frame).to(self.model.dtype)}
+        recurrent = self.model.initial_state(size.numel(), self.device)
         start["recurrent"] = recurrent.reshape(size)
         if self._compares:
             start["goal"] = self._given(given, "goal", self._goal)
@@ -147,7 +156,7 @@ class WorldModelEnv(ModelBasedEnvBase):
         with torch.set_grad_enabled(wanted and torch.is_grad_enabled()):
             state = State({"frame": now["pixels"], "recurrent": now["recurrent"]}, now.batch_size)
             generator = self._generator if self._drawn else None
-            step = next(imagine(self.world_model, state, now["action"][:, None], generator))
+            step = next(imagine(self.model, state, now["action"][:, None], generator))
             reward = -self._cost_of(now)(step)[:, None]
         seen, recurrent = step.state["frame"], step.state["recurrent"]
         after = {"pixels": seen, "recurrent": recurrent, "reward": reward}
@@ -163,7 +172,7 @@ class WorldModelEnv(ModelBasedEnvBase):
         if torch.equal(goal, goal[:1].expand_as(goal)):  # as for all candidates of a plan
             goal, frame = goal[:1], frame[:1]
         if self._aim is None or not torch.equal(self._aim[0], goal):
-            scene = Scene(goal[:, None], frame.float().clamp(0.0, 1.0), (self.world_model,))
+            scene = Scene(goal[:, None], frame.float().clamp(0.0, 1.0), (self.model,))
             self._aim = goal, self._cost.build(scene)
         return self._aim[1]
 

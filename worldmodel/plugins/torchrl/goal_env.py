@@ -48,15 +48,15 @@ def goal_env(
         seen = gym.wrappers.TimeLimit(seen, steps)
     wrapped = GymWrapper(seen, device=device)
     told = {
-        "success": Binary(shape=(1,), dtype=torch.bool, device=device),
-        "distance": Unbounded((1,), device=device),
+        "success": Binary(shape=torch.Size([1]), dtype=torch.bool, device=device),
+        "distance": Unbounded(1, device=device),
     }
     wrapped.set_info_dict_reader(default_info_dict_reader(list(told), spec=told))
     return TransformedEnv(wrapped, InitTracker())
 
 
 @final
-class _GoalSeen(gym.Wrapper[dict[str, np.ndarray], Any, np.ndarray, Any]):
+class _GoalSeen(gym.Wrapper[Any, Any, Any, Any]):
     """Shows the goal beside the picture, and tells of success in arrays, as the reader asks."""
 
     def __init__(self, env: gym.Env[Any, Any]) -> None:

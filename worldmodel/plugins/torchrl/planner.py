@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import final
 
 import torch
-from tensordict import TensorDictBase
+from tensordict import NestedKey, TensorDictBase
 from torch import Tensor
 from torchrl.data import Bounded
+from torchrl.data.tensor_specs import ContinuousBox
 from torchrl.envs import EnvBase
 from torchrl.modules.planners.common import MPCPlannerBase
 
@@ -134,13 +134,13 @@ def _summed(env: EnvBase, present: TensorDictBase, schedule: Schedule, actions: 
     return total
 
 
-def _inputs(env: EnvBase) -> list[str]:
+def _inputs(env: EnvBase) -> list[NestedKey]:
     """Entries that a step starts from."""
     return [*env.observation_spec.keys(), *env.state_spec.keys(), *env.full_done_spec.keys()]
 
 
 def _bounds(env: EnvBase) -> Bounds:
     spec = env.action_spec
-    if not isinstance(spec, Bounded):
+    if not isinstance(spec, Bounded) or not isinstance(spec.space, ContinuousBox):
         raise InputError(f"env: expected actions with limits, got {type(spec).__name__}")
     return Bounds(spec.space.low, spec.space.high)
