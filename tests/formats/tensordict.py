@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, final
+from typing import Any, cast, final
 
 import numpy as np
 import torch
@@ -54,7 +54,7 @@ class TensorDictCase(FormatCase):
             episodes.append(steps(pixels, actions, states))
             truths.append(Truth(LOST_ROWS[number], "pixels", pixels, actions, states))
         rows = TensorDict.stack([TensorDict.cat(episodes[:2]), episodes[2]])
-        rows.memmap(str(folder / ROWS))
+        cast("TensorDict", rows).memmap(str(folder / ROWS))
 
         storage = TensorDict(
             {

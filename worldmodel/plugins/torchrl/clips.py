@@ -93,9 +93,11 @@ def clips(
 
 def _steps(data: TensorDictBase | ReplayBuffer) -> TensorDictBase:
     """All steps one after the other, batch size (n,); the last of a row is marked."""
+    seam = 0
     if isinstance(data, ReplayBuffer):
         if not len(data):
             raise InputError("clips: expected a replay buffer with steps, this one is empty")
+        seam = data.write_count % len(data)  # where the next step goes, on the oldest if it is full
         data = data[:]
     if not isinstance(data, TensorDictBase) or not data.batch_dims or not data.numel():
         raise InputError(
@@ -103,7 +105,7 @@ def _steps(data: TensorDictBase | ReplayBuffer) -> TensorDictBase:
             f"them, got {getattr(data, 'batch_size', type(data).__name__)}"
         )
     last = torch.zeros(data.batch_size, dtype=torch.bool)
-    last[..., -1] = True
+    last[..., [seam - 1, -1]] = True
     return data.copy().set("_last", last.to(data.device)).reshape(-1)
 
 
@@ -119,7 +121,7 @@ def _episodes(steps: TensorDictBase, seen: Tensor, led_to: Tensor | None) -> lis
     marks = [padding[:, None], *([] if (ids := _ids(steps)) is None else [ids])]
     for mark in marks:
         ends[:-1] |= (mark[1:] != mark[:-1]).any(1)
-    found = [each for each in stretches(ends.numpy()) if not padding[each.start]]
+    found = [each for each in stretches(_array(ends)) if not padding[each.start]]
     if led_to is None:
         return found
     pictures, after = _array(seen), _array(led_to)
@@ -132,7 +134,7 @@ def _ids(steps: TensorDictBase) -> Tensor | None:
 
 
 def _array(tensor: Tensor) -> np.ndarray:
-    return tensor.detach().cpu().numpy()
+    return np.asarray(tensor.detach().cpu())
 
 
 def _entry(steps: TensorDictBase, key: NestedKey) -> Tensor:

@@ -13,7 +13,6 @@ from torch import Tensor
 from torchrl.data import Bounded, Composite, Unbounded
 from torchrl.data.utils import DEVICE_TYPING
 from torchrl.envs import ModelBasedEnvBase
-from torchrl.envs.utils import make_composite_from_td
 
 from worldmodel.errors import InputError
 from worldmodel.frames import as_frames
@@ -99,8 +98,7 @@ class WorldModelEnv(ModelBasedEnvBase):
     def _declare(self, model: WorldModel, bounds: Bounds, size: torch.Size) -> None:
         shape = torch.Size((*size, *model.frame_shape))
         pixels = Unbounded(shape, dtype=model.dtype, device=self.device)
-        recurrent = model.initial_state(1, self.device)[0].expand(size)
-        entries = {"pixels": pixels, "recurrent": make_composite_from_td(recurrent)}
+        entries = {"pixels": pixels, "recurrent": _declared(model, size)}
         if self._compares:
             entries["goal"] = Bounded(0.0, 1.0, shape, self.device, torch.float32)
         self.observation_spec = Composite(entries, shape=size)
@@ -192,3 +190,17 @@ def _picture(what: str, given: Tensor | np.ndarray | None, model: WorldModel) ->
             f"got {tuple(frames.shape)}"
         )
     return frames[0]
+
+
+def _declared(model: WorldModel, size: torch.Size) -> Composite:
+    """What a model's state consists of; what grows from step to step has a dimension of -1."""
+    with torch.no_grad():
+        before = model.initial_state(1)
+        frame = torch.zeros(1, *model.frame_shape, device=model.device, dtype=model.dtype)
+        _, after = model.step(frame, frame.new_zeros(1, model.action_dim), before)
+    entries = {}
+    for key, value in after.items(True, True):
+        same = zip(value.shape[1:], before[key].shape[1:], strict=True)
+        shape = (*size, *(now if now == then else -1 for now, then in same))
+        entries[key] = Unbounded(torch.Size(shape), dtype=value.dtype, device=model.device)
+    return Composite(entries, shape=size, device=model.device)

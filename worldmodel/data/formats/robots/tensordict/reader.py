@@ -187,10 +187,14 @@ class MemmapRollouts(Reader):
     def _written(self, ends: np.ndarray, batch: tuple[int, ...], root: str) -> np.ndarray:
         """Those steps of a replay buffer's storage that it counts as written; all of others."""
         filled = content_of(self.folder, _inside(root, "storage_metadata.json")).get("len")
-        if not isinstance(filled, int) or not 0 < filled < batch[0]:
+        if not isinstance(filled, int) or not 0 < filled <= batch[0]:
             return ends
         ends = ends[: filled * (len(ends) // batch[0])]
         ends[-1] = True
+        writer = _inside(root.rpartition("/")[0], "writer/metadata.json")
+        cursor = content_of(self.folder, writer).get("cursor")
+        if len(batch) == 1 and isinstance(cursor, int) and 0 < cursor <= filled:
+            ends[cursor - 1] = True
         return ends
 
     def _breaks(self, store: Stored, layouts: Mapping[str, Layout], steps: range) -> list[int]:
