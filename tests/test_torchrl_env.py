@@ -21,14 +21,14 @@ from worldmodel.planners.cost import LAST_STEP
 from worldmodel.planners.costs.action_penalty import ActionPenalty
 from worldmodel.planners.costs.goal_image import GoalImage, GoalImageConfig
 from worldmodel.planners.foresight import ModelForesight
-from worldmodel.planners.planner import Bounds
+from worldmodel.planners.space import Bounds, Choices
 from worldmodel.plugins.torchrl import WorldModelEnv
 from worldmodel.rollout import begin, imagine, observe
 
 SIZE = (3, 16, 16)
 SMALL: dict[str, ModelConfig] = {
     "predrnn": PredRNNConfig(layers=2, hidden=4, kernel=3),
-    "svg": SVGConfig(hidden=8, latent=2),
+    "svg": SVGConfig(features=8, noise=2, hidden=8, width=4, halvings=2),
     "e3d-lstm": E3DLSTMConfig(layers=1, hidden=4),
 }
 BOUNDS = Bounds(torch.tensor([-1.0, -0.25]), torch.tensor([0.5, 1.0]))
@@ -60,7 +60,11 @@ def played(env: WorldModelEnv, start: TensorDictBase, taken: Tensor) -> TensorDi
 @pytest.mark.parametrize("batch", BATCHES)
 def test_specs_hold_for_any_batch_size(model: WorldModel, batch: tuple[int, ...]) -> None:
     check_env_specs(WorldModelEnv(model, BOUNDS, COST, batch_size=batch), seed=0)
-    check_env_specs(WorldModelEnv(model, BOUNDS, ActionPenalty(), batch_size=batch), seed=0)
+
+
+def test_specs_hold_without_a_goal() -> None:
+    model = SMALL["predrnn"].build(SIZE, 2)
+    check_env_specs(WorldModelEnv(model, BOUNDS, ActionPenalty(), batch_size=(2,)), seed=0)
 
 
 def test_a_state_that_grows_has_a_spec() -> None:
@@ -123,14 +127,15 @@ def test_seeds_decide_what_is_drawn() -> None:
     assert not torch.equal(drawn(1), drawn(2))
 
 
-def test_gradients_reach_actions_and_no_parameter() -> None:
-    model = SMALL["predrnn"].build(SIZE, 2)
-    env = WorldModelEnv(model, BOUNDS, COST, frame=pictures(1))
-    taken = actions().requires_grad_()
+def test_gradients_reach_actions_that_ask_for_them() -> None:
+    start, goal = spot(positions([4.0, 4.0])), spot(positions([8.0, 6.0]))
+    half = Bounds(torch.full((2,), -0.5), torch.full((2,), 0.5))
+    env = WorldModelEnv(SpotModel(), half, GoalImage(goal, scales=(1,)), frame=start)
+    taken = torch.zeros(2, requires_grad=True)
     env.step(env.reset().set("action", taken))["next", "reward"].backward()
     assert taken.grad is not None
-    assert taken.grad.abs().min() > 0
-    assert not env.step(env.reset().set("action", actions()))["next", "reward"].requires_grad
+    assert (taken.grad > 0).all()  # towards the goal, which has more of both coordinates
+    assert not env.step(env.reset().set("action", torch.zeros(2)))["next", "reward"].requires_grad
 
 
 @pytest.mark.parametrize("limit", [1e-3, 1.0])
@@ -138,14 +143,23 @@ def test_actions_keep_small_and_uneven_bounds(limit: float) -> None:
     bounds = Bounds(torch.tensor([-limit, -limit]), torch.tensor([limit, 3 * limit]))
     env = WorldModelEnv(SMALL["predrnn"].build(SIZE, 2), bounds, COST, batch_size=(5,))
     check_env_specs(env)
-    drawn = env.rollout(20)["action"]
+    drawn = env.rollout(8)["action"]
     assert (drawn >= bounds.low).all()
     assert (drawn <= bounds.high).all()
     assert drawn[..., 1].max() > 2 * limit
-    planner = CEMPlanner(WorldModelEnv(env.model, bounds, COST), 2, 2, 8, 3)
+    planner = CEMPlanner(WorldModelEnv(env.model, bounds, COST), 2, 1, 8, 3)
     planned = planner(planner.env.reset())["action"]
     assert (planned >= bounds.low).all()
     assert (planned <= bounds.high).all()
+
+
+def test_choices_are_one_hot() -> None:
+    model = PredRNNConfig(layers=1, hidden=4, kernel=3).build(SIZE, 4)
+    env = WorldModelEnv(model, Choices(torch.eye(4)), COST, batch_size=(5,))
+    check_env_specs(env)
+    assert (env.rollout(3)["action"].sum(-1) == 1).all()
+    with pytest.raises(InputError, match="one-hot `Choices`, got other choices"):
+        WorldModelEnv(model, Choices(2 * torch.eye(4)), COST)
 
 
 def test_an_environment_can_be_transformed_and_moved() -> None:
@@ -155,7 +169,7 @@ def test_an_environment_can_be_transformed_and_moved() -> None:
     assert rollout["is_init"].flatten().tolist() == [t % 4 == 0 for t in range(9)]
     torch.testing.assert_close(rollout[4]["pixels"], pictures(1)[0])
     moved = env.to("meta")
-    assert moved.reset()["pixels"].device.type == "meta"
+    assert moved.observation_spec["recurrent"].device == torch.device("meta")
     assert next(moved.model.parameters()).device.type == "meta"
 
 
@@ -185,7 +199,7 @@ def test_planners_of_torchrl_beat_their_first_candidates(name: str) -> None:
     chance = env.rollout(3, tensordict=TensorDict({}, [40]))["next", "reward"].sum((1, 2))
     planned = env.rollout(3, planners(env)[name])
     assert planned["next", "reward"].sum() > chance.max()
-    way = place(planned["next", "pixels"]) - positions([9.0, 2.0])
+    way = (place(planned["next", "pixels"]) - positions([9.0, 2.0]) + 8) % 16 - 8  # on a torus
     assert way.norm(dim=-1)[-1] < 2 < (positions([4.0, 4.0]) - positions([9.0, 2.0])).norm()
 
 
@@ -206,7 +220,7 @@ def test_the_environment_and_foresight_agree_on_a_plan() -> None:
 def test_mistakes_are_refused() -> None:
     model = SMALL["predrnn"].build(SIZE, 2)
     one = Bounds(torch.zeros(1), torch.ones(1))
-    with pytest.raises(InputError, match="expected 2 limits for the model's actions, got 1"):
+    with pytest.raises(InputError, match="this model expects width 2, got 1"):
         WorldModelEnv(model, one)
     with pytest.raises(InputError, match="frame: this model expects"):
         WorldModelEnv(model, BOUNDS, COST, frame=torch.zeros(1, 3, 8, 8))

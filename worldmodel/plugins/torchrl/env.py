@@ -10,7 +10,7 @@ import torch
 from tensordict import TensorDict, TensorDictBase
 from tensordict.nn import TensorDictModule
 from torch import Tensor
-from torchrl.data import Bounded, Composite, Unbounded
+from torchrl.data import Bounded, Composite, OneHot, TensorSpec, Unbounded
 from torchrl.data.utils import DEVICE_TYPING
 from torchrl.envs import ModelBasedEnvBase
 
@@ -19,7 +19,7 @@ from worldmodel.frames import as_frames
 from worldmodel.model import State, WorldModel
 from worldmodel.planners.cost import Cost, CostConfig, Scene
 from worldmodel.planners.costs.goal_image import GoalImageConfig
-from worldmodel.planners.planner import Bounds
+from worldmodel.planners.space import ActionSpace, Bounds
 from worldmodel.rollout import imagine
 
 STATE = ("pixels", "recurrent")
@@ -42,11 +42,12 @@ class WorldModelEnv(ModelBasedEnvBase):
     TorchRL's planners do. An episode never ends by itself. A step has a frame decoded once; when
     a real frame is seen instead, put it in the place of `pixels` and go on from there.
 
-    Gradients flow to actions and states that ask for them; the model's parameters never do.
+    Gradients are recorded where an action or a state asks for them, never for the model's
+    parameters alone.
 
     Args:
         model: The world model; put into evaluation mode, and moved with the environment.
-        bounds: Limits of the actions.
+        actions: What actions there are: `Bounds`, or one-hot `Choices`.
         cost: What the reward is minus of: options of a cost that compares with the `goal` of the
             TensorDict (`GoalImageConfig` if left out), or a finished cost. Every step counts as the
             last.
@@ -59,14 +60,14 @@ class WorldModelEnv(ModelBasedEnvBase):
         device: Where to; that of the model if left out.
 
     Raises:
-        InputError: Bounds, frame or goal do not fit the model, or a goal was given to a cost that
+        InputError: Actions, frame or goal do not fit the model, or a goal was given to a cost that
             is finished.
     """
 
     def __init__(
         self,
         model: WorldModel,
-        bounds: Bounds,
+        actions: ActionSpace,
         cost: Cost | CostConfig | None = None,
         *,
         frame: Tensor | np.ndarray | None = None,
@@ -75,10 +76,9 @@ class WorldModelEnv(ModelBasedEnvBase):
         batch_size: Sequence[int] = (),
         device: torch.device | str | None = None,
     ) -> None:
-        if len(bounds.low) != model.action_dim:
+        if actions.width != model.action_dim:
             raise InputError(
-                f"bounds: expected {model.action_dim} limits for the model's actions, "
-                f"got {len(bounds.low)}"
+                f"actions: this model expects width {model.action_dim}, got {actions.width}"
             )
         if goal is not None and isinstance(cost, Cost):
             raise InputError("goal: expected none beside a finished cost, which has its own")
@@ -91,11 +91,11 @@ class WorldModelEnv(ModelBasedEnvBase):
         )
         self._cost, self._drawn = GoalImageConfig() if cost is None else cost, drawn
         self._frame, self._goal = (picture.to(self.device) for picture in pictures)
-        self._generator = torch.Generator(self.device)
+        self._seed, self._generator = 0, None
         self._aim: tuple[Tensor, Cost] | None = None
-        self._declare(model, bounds, size)
+        self._declare(model, actions, size)
 
-    def _declare(self, model: WorldModel, bounds: Bounds, size: torch.Size) -> None:
+    def _declare(self, model: WorldModel, actions: ActionSpace, size: torch.Size) -> None:
         shape = torch.Size((*size, *model.frame_shape))
         pixels = Unbounded(shape, dtype=model.dtype, device=self.device)
         entries = {"pixels": pixels, "recurrent": _declared(model, size)}
@@ -103,8 +103,7 @@ class WorldModelEnv(ModelBasedEnvBase):
             entries["goal"] = Bounded(0.0, 1.0, shape, self.device, torch.float32)
         self.observation_spec = Composite(entries, shape=size)
         self.state_spec = self.observation_spec.clone()
-        low, high = (limit.to(self.device).expand(*size, -1) for limit in (bounds.low, bounds.high))
-        self.action_spec = Bounded(low, high, device=self.device, dtype=low.dtype)
+        self.action_spec = _action_spec(actions, size, self.device)
         self.reward_spec = Unbounded(torch.Size((*size, 1)), device=self.device)
 
     @property
@@ -121,8 +120,7 @@ class WorldModelEnv(ModelBasedEnvBase):
         """This environment, on another device with its model."""
         super().to(device)
         self._frame, self._goal = self._frame.to(self.device), self._goal.to(self.device)
-        self._generator = torch.Generator(self.device).manual_seed(self._generator.initial_seed())
-        self._aim = None
+        self._generator = self._aim = None
         return self
 
     def _reset(self, tensordict: TensorDictBase | None, **_: Any) -> TensorDictBase:
@@ -153,7 +151,7 @@ class WorldModelEnv(ModelBasedEnvBase):
         wanted = any(value.requires_grad for value in now.values(True, True))
         with torch.set_grad_enabled(wanted and torch.is_grad_enabled()):
             state = State({"frame": now["pixels"], "recurrent": now["recurrent"]}, now.batch_size)
-            generator = self._generator if self._drawn else None
+            generator = self._source() if self._drawn else None
             step = next(imagine(self.model, state, now["action"][:, None], generator))
             reward = -self._cost_of(now)(step)[:, None]
         seen, recurrent = step.state["frame"], step.state["recurrent"]
@@ -174,9 +172,14 @@ class WorldModelEnv(ModelBasedEnvBase):
             self._aim = goal, self._cost.build(scene)
         return self._aim[1]
 
+    def _source(self) -> torch.Generator:
+        """What draws the frames of a stochastic model."""
+        if self._generator is None:
+            self._generator = torch.Generator(self.device).manual_seed(self._seed)
+        return self._generator
+
     def _set_seed(self, seed: int | None) -> None:
-        """Seed what draws the frames of a stochastic model."""
-        self._generator.manual_seed(torch.seed() if seed is None else seed)
+        self._seed, self._generator = torch.seed() if seed is None else seed, None
 
 
 def _picture(what: str, given: Tensor | np.ndarray | None, model: WorldModel) -> Tensor:
@@ -190,6 +193,17 @@ def _picture(what: str, given: Tensor | np.ndarray | None, model: WorldModel) ->
             f"got {tuple(frames.shape)}"
         )
     return frames[0]
+
+
+def _action_spec(actions: ActionSpace, size: torch.Size, device: torch.device) -> TensorSpec:
+    if isinstance(actions, Bounds):
+        low, high = (limit.to(device).expand(*size, -1) for limit in (actions.low, actions.high))
+        return Bounded(low, high, device=device, dtype=low.dtype)
+    one_hot = torch.eye(actions.width).to(actions.actions)
+    if not torch.equal(actions.actions, one_hot):
+        raise InputError("actions: expected `Bounds`, or one-hot `Choices`, got other choices")
+    shape = torch.Size((*size, actions.width))
+    return OneHot(actions.width, shape, device, actions.actions.dtype)
 
 
 def _declared(model: WorldModel, size: torch.Size) -> Composite:

@@ -8,14 +8,16 @@ from typing import final
 import torch
 from tensordict import NestedKey, TensorDictBase
 from torch import Tensor
-from torchrl.data import Bounded
+from torchrl.data import Bounded, OneHot
 from torchrl.data.tensor_specs import ContinuousBox
 from torchrl.envs import EnvBase
 from torchrl.modules.planners.common import MPCPlannerBase
 
 from worldmodel.errors import InputError
 from worldmodel.planners.cost import EVERY_STEP, Schedule
-from worldmodel.planners.planner import Bounds, Objective, Plan, Planner
+from worldmodel.planners.planner import Plan, Planner
+from worldmodel.planners.search import Objective
+from worldmodel.planners.space import ActionSpace, Bounds, Choices
 
 
 @final
@@ -28,7 +30,7 @@ class MPCPlanner(MPCPlannerBase):
 
     Args:
         env: Imagines: a `WorldModelEnv`, or any TorchRL environment that keeps nothing between
-            steps; of batch size (), with one action of finite limits.
+            steps; of batch size (), whose actions have finite limits or are one-hot.
         planner: Searches for the actions of most reward.
         schedule: How much the rewards of which steps count; all alike if left out. Those after an
             environment is done never count.
@@ -36,7 +38,8 @@ class MPCPlanner(MPCPlannerBase):
         seed: Of all randomness.
 
     Raises:
-        InputError: The environment has a batch size, or actions without finite limits.
+        InputError: The environment has a batch size or other actions, or the planner cannot choose
+            such actions.
     """
 
     def __init__(
@@ -52,7 +55,8 @@ class MPCPlanner(MPCPlannerBase):
                 "env: expected one of batch size () that takes TensorDicts of any, "
                 f"got {type(env).__name__} of batch size {tuple(env.batch_size)}"
             )
-        self._space = _bounds(env)
+        self._space = _space(env)
+        planner.check(self._space)
         super().__init__(env)
         self._planner, self._schedule, self._at_once = planner, schedule, at_once
         self.reset(seed)
@@ -83,15 +87,17 @@ class MPCPlanner(MPCPlannerBase):
         """The last plan, where it goes on."""
         if self._plan is None or len(self._plan.actions) != td.batch_size.numel():
             return None
-        started = td.get("is_init", None)
+        shifted, started = self._plan.shifted(1), td.get("is_init", None)
         if started is None or not started.any():
-            return self._plan.shifted(1)
+            return shifted
         if started.all():
             return None
-        shifted = self._plan.shifted(1)
-        fresh = self._space.middle.expand_as(shifted.actions)
+        forgotten = started.reshape(-1, 1, 1).to(shifted.actions.device)
+        fresh = _middle(self._space)
         return replace(
-            shifted, actions=torch.where(started.reshape(-1, 1, 1), fresh, shifted.actions)
+            shifted,
+            actions=torch.where(forgotten, fresh, shifted.actions),
+            others=torch.where(forgotten[..., None], fresh, shifted.others),
         )
 
 
@@ -122,10 +128,11 @@ def objective(
 def _summed(env: EnvBase, present: TensorDictBase, schedule: Schedule, actions: Tensor) -> Tensor:
     futures, horizon = actions.shape[:2], actions.shape[2]
     now = present.unsqueeze(1).expand(*futures)
+    taken = actions.to(env.device, env.action_spec.dtype)
     total = actions.new_zeros(futures)
     going = torch.ones(futures, dtype=torch.bool, device=actions.device)
     for t in range(horizon):
-        stepped = env.step(now.copy().set("action", actions[:, :, t]))
+        stepped = env.step(now.copy().set("action", taken[:, :, t]))
         after = stepped["next"]
         reward = after["reward"].reshape(futures)
         total = total - schedule.weight(t, horizon) * torch.where(going, reward, 0.0)
@@ -139,8 +146,17 @@ def _inputs(env: EnvBase) -> list[NestedKey]:
     return [*env.observation_spec.keys(), *env.state_spec.keys(), *env.full_done_spec.keys()]
 
 
-def _bounds(env: EnvBase) -> Bounds:
+def _space(env: EnvBase) -> ActionSpace:
     spec = env.action_spec
+    if isinstance(spec, OneHot):
+        return Choices(torch.eye(spec.shape[-1], device=spec.device))
     if not isinstance(spec, Bounded) or not isinstance(spec.space, ContinuousBox):
-        raise InputError(f"env: expected actions with limits, got {type(spec).__name__}")
+        raise InputError(
+            f"env: expected actions with limits, or one-hot ones, got {type(spec).__name__}"
+        )
     return Bounds(spec.space.low, spec.space.high)
+
+
+def _middle(space: ActionSpace) -> Tensor:
+    """Where a search starts that knows nothing. Shape (A,)."""
+    return space.middle if isinstance(space, Bounds) else space.rest(())

@@ -19,9 +19,9 @@ class MPCPolicy(TensorDictModuleBase):
     """An agent that reads what is seen and the goal picture, and writes the next action.
 
     It keeps the model's state from call to call, so that each frame is encoded once: it must be
-    called at every step of its environments, and its actions must be carried out. An episode begins
-    where `is_init` is true (TorchRL's `InitTracker` writes it, `goal_env` has one), and at the first
-    call; then the goal is read.
+    called at every step of its environments, and its actions must be carried out. An episode
+    begins where `is_init` is true (TorchRL's `InitTracker` writes it, `goal_env` has one), and at
+    the first call; then the goal is read.
 
     Args:
         agent: Plans, from frames of the size that the environment shows.
@@ -41,7 +41,8 @@ class MPCPolicy(TensorDictModuleBase):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.in_keys, self.out_keys = [pixels, goal], [action]
+        self.in_keys = [pixels, goal]  # pyright: ignore[reportAttributeAccessIssue]
+        self.out_keys = [action]  # pyright: ignore[reportAttributeAccessIssue]
         self._agent, self._pixels, self._goal, self._action = agent, pixels, goal, action
         self.reset(seed)
 
