@@ -108,6 +108,13 @@ class TensorDictCase(FormatCase):
                 "expected batch dimensions",
                 all_rows,
             ),
+            "other pictures next": Damage(
+                described(
+                    lambda meta: meta | {"pixels": meta["pixels"] | {"shape": [2, 7, 32, 24, 3]}}
+                ),
+                "in the shape of what is seen",
+                all_rows,
+            ),
             "no shape": Damage(
                 described(lambda meta: meta | {"shape": "two"}), "lists of sizes", all_rows
             ),

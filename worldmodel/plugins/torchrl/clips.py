@@ -64,6 +64,7 @@ def clips(
         )
     steps = _steps(data)
     seen, acted = _entry(steps, pixels), _entry(steps, action)
+    to_frames(seen[:1], str(pixels))
     led_to = steps.get(_next(pixels), None)
     frames, actions, lengths = list[Tensor](), list[Tensor](), [0]
     used = torch.zeros(len(acted), dtype=torch.bool)

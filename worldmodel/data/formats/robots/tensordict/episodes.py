@@ -32,7 +32,15 @@ def unconnected(seen: np.ndarray, led_to: np.ndarray, steps: range) -> list[int]
         seen: At each step. Shape (n, ...).
         led_to: By each step. Shape (n, ...).
         steps: Of one stretch; its last leads out of it.
+
+    Raises:
+        InputError: The two have other shapes.
     """
+    if seen.shape != led_to.shape:
+        raise InputError(
+            f"expected what steps lead to in the shape of what is seen, {seen.shape}, "
+            f"got {led_to.shape}"
+        )
     size = max(1, seen[:1].nbytes)
     few, found = max(1, _PIECE // size), list[int]()
     for start in range(steps.start, steps.stop - 1, few):

@@ -156,7 +156,13 @@ class MemmapRollouts(Reader):
         rows = values[first : min(stop, steps.stop)]
         if wanted.stop <= len(steps):
             return np.array(rows)
-        after = self._steps(store, _next(key))[steps.stop - 1 : steps.stop]
+        followed = self._steps(store, _next(key))
+        if followed.shape != values.shape or followed.dtype != values.dtype:
+            raise InputError(
+                f"expected {_next(key)!r} to be {values.dtype} {values.shape} like {key!r}, "
+                f"got {followed.dtype} {followed.shape}"
+            )
+        after = followed[steps.stop - 1 : steps.stop]
         return np.concatenate([rows, after])
 
     def _steps(self, store: Stored, key: str) -> np.ndarray:
