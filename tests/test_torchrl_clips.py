@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -39,6 +40,16 @@ def episode(number: int, steps: int) -> TensorDict:
     )
 
 
+def in_line(*episodes: TensorDict) -> TensorDict:
+    """One after the other."""
+    return cast("TensorDict", TensorDict.cat(episodes))
+
+
+def in_rows(*episodes: TensorDict) -> TensorDict:
+    """Side by side."""
+    return cast("TensorDict", TensorDict.stack(episodes))
+
+
 def film_of(steps: TensorDictBase) -> Tensor:
     """All frames of an episode, (T, C, H, W) in [0, 1]."""
     film = torch.cat([steps["pixels"], steps["next", "pixels"][-1:]])
@@ -59,7 +70,7 @@ def test_clips_are_the_rollouts_pictures_and_actions() -> None:
 
 def test_an_end_is_never_inside_a_clip() -> None:
     films = [film_of(episode(number, steps)) for number, steps in ((1, 5), (2, 2), (3, 8))]
-    together = TensorDict.cat([episode(1, 5), episode(2, 2), episode(3, 8)])
+    together = in_line(episode(1, 5), episode(2, 2), episode(3, 8))
     cut = clips(together, 4, hop=1)
     expected = [film[t : t + 4] for film in films for t in range(len(film) - 3)]
     torch.testing.assert_close(cut.clips.frames, torch.stack(expected))
@@ -68,9 +79,9 @@ def test_an_end_is_never_inside_a_clip() -> None:
 
 def test_rows_trajectories_padding_and_jumps_are_ends() -> None:
     unmarked = [episode(number, 6).exclude(("next", "done")) for number in range(2)]
-    expected = clips(TensorDict.cat([episode(0, 6), episode(1, 6)]), 3).clips
-    rows = TensorDict.stack(unmarked)
-    line = TensorDict.cat(unmarked)
+    expected = clips(in_line(episode(0, 6), episode(1, 6)), 3).clips
+    rows = in_rows(*unmarked)
+    line = in_line(*unmarked)
     known = line.clone().set(("collector", "traj_ids"), torch.arange(12) // 6)
     blind = known.exclude(("next", "pixels"))
     torch.testing.assert_close(clips(rows, 3).clips.frames, expected.frames)
@@ -120,7 +131,7 @@ def test_other_layouts_and_names_give_the_same_clips() -> None:
 
 
 def test_a_model_trains_on_them() -> None:
-    cut = clips(TensorDict.stack([episode(5, 6), episode(6, 6)]), 4).clips
+    cut = clips(in_rows(episode(5, 6), episode(6, 6)), 4).clips
     model = PredRNNConfig(layers=1, hidden=4, kernel=3).build((3, 16, 16), 2)
     mask = torch.ones(cut.actions.shape[:2], dtype=torch.bool)
     prediction, _ = unroll(model, cut, mask)
@@ -173,7 +184,7 @@ def assert_is(found: tuple[np.ndarray, np.ndarray], steps: TensorDictBase) -> No
 
 
 def test_a_stored_rollout_is_read_as_it_was(tmp_path: Path) -> None:
-    rows = TensorDict.stack([episode(0, 6), TensorDict.cat([episode(1, 2), episode(2, 4)])])
+    rows = in_rows(episode(0, 6), in_line(episode(1, 2), episode(2, 4)))
     rows.memmap(str(tmp_path / "rows"))
     for found, number, steps in zip(read(tmp_path / "rows"), (0, 1, 2), (6, 2, 4), strict=True):
         assert_is(found, episode(number, steps))
@@ -200,7 +211,7 @@ def test_a_stored_buffer_that_is_not_full_ends_where_it_was_filled(tmp_path: Pat
 
 
 def test_a_tensor_is_mapped_not_loaded(tmp_path: Path) -> None:
-    TensorDict.stack([episode(0, 6)] * 2).memmap(str(tmp_path / "rows"))
+    in_rows(episode(0, 6), episode(0, 6)).memmap(str(tmp_path / "rows"))
     folder = Folder(tmp_path / "rows")
     store = stored(folder, "")
     pixels = steps_of(folder, store.tensors["pixels"], store.batch)
@@ -209,8 +220,8 @@ def test_a_tensor_is_mapped_not_loaded(tmp_path: Path) -> None:
 
 
 def test_samples_in_no_order_are_refused(tmp_path: Path) -> None:
-    rollout = episode(0, 12)[torch.tensor([3, 1, 7, 4, 9, 2, 10, 0])]
-    rollout["next", "done"][:] = False
-    rollout.memmap(str(tmp_path / "sampled"))
+    order = torch.tensor([3, 1, 7, 4, 9, 2, 10, 0])
+    sampled = cast("TensorDict", episode(0, 12)[order]).exclude(("next", "done"))
+    sampled.memmap(str(tmp_path / "sampled"))
     with pytest.raises(InputError, match="in the order in which they were taken"):
         open_source([str(tmp_path / "sampled")], strict=True)

@@ -12,7 +12,7 @@ from tensordict.nn import TensorDictModule
 from test_agent import SpotModel, place, positions, spot
 from torch import Tensor, nn
 from torchrl.data import Bounded, Composite, OneHot, Unbounded
-from torchrl.envs import Compose, InitTracker, ModelBasedEnvBase, StepCounter, TransformedEnv
+from torchrl.envs import InitTracker, ModelBasedEnvBase, StepCounter, TransformedEnv
 from torchrl.modules import WorldModelWrapper
 
 from worldmodel.errors import InputError
@@ -201,9 +201,9 @@ def test_a_plan_goes_on_until_an_episode_begins() -> None:
     planner(now)
     planner(now.set("is_init", torch.tensor([[False], [True]])))
     planner(now.set("is_init", torch.tensor([[True], [True]])))
-    planner(now[0].exclude("is_init"))
+    planner(present())
     planner.reset()
-    planner(now[0].exclude("is_init"))
+    planner(present())
     shifted = torch.tensor([0.2, 0.3, 0.0])[:, None].expand(3, 2)
     first, second, third, fourth, *others = searches.starts
     assert first is fourth is None
@@ -217,7 +217,7 @@ def test_a_plan_goes_on_until_an_episode_begins() -> None:
 
 def test_it_is_a_policy_of_transformed_environments_and_collectors() -> None:
     env = spot_env()
-    counted = TransformedEnv(env, Compose(InitTracker(), StepCounter(3)))
+    counted = TransformedEnv(TransformedEnv(env, InitTracker()), StepCounter(3))
     rollout = counted.rollout(6, MPCPlanner(env, SMALL.build()), break_when_any_done=False)
     assert rollout["is_init"].flatten().tolist() == [True, False, False] * 2
     for last in (2, 5):
