@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import runpy
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,6 @@ from torchrl.envs.utils import check_env_specs
 import worldmodel
 from worldmodel.envs.goal_env import GoalEnv
 from worldmodel.errors import InputError
-from worldmodel.frames import as_frames
 from worldmodel.planners.agent import VisualMPC
 from worldmodel.planners.cem import CEM, CEMConfig
 from worldmodel.planners.foresight import ModelForesight
@@ -32,11 +30,11 @@ HALF = Bounds(torch.full((2,), -0.5), torch.full((2,), 0.5))
 SMALL = CEMConfig(horizon=3, candidates=20, iterations=2, elites=5)
 
 collectors = pytest.mark.filterwarnings(
-    "ignore:Creating VanillaWeightUpdater which inherits from WeightUpdaterBase:DeprecationWarning"
+    "ignore:Creating .* which inherits from WeightUpdaterBase is deprecated:DeprecationWarning"
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def reach() -> Iterator[GoalEnv]:
     env = worldmodel.make("tabletop/reach")
     yield env
@@ -148,31 +146,20 @@ def test_what_does_not_fit_is_refused() -> None:
         policy(TensorDict({"pixels": torch.zeros(16, 16), "goal": torch.zeros(16, 16)}, []))
 
 
-def agent(candidates: int = 60) -> VisualMPC:
+def agent() -> VisualMPC:
     model = worldmodel.load("predrnn-v2-tabletop").model
-    planner = CEM(CEMConfig(horizon=4, candidates=candidates, iterations=2))
+    planner = CEM(CEMConfig(horizon=2, candidates=12, iterations=1))
     bounds = Bounds(-torch.ones(2), torch.ones(2))
     return VisualMPC(ModelForesight(model), planner, bounds)
 
 
 @pytest.mark.slow
-def test_it_reaches_goals_of_the_tabletop(reach: GoalEnv) -> None:
-    env = goal_env(reach, steps=10)
-    env.set_seed(1)
-    rollout = env.rollout(10, MPCPolicy(agent()))
-    assert not rollout["success"][0]
-    assert rollout["next", "success"][-1]
-
-
-@pytest.mark.slow
 def test_environments_side_by_side_are_planned_for_together() -> None:
-    made = itertools.count(1)
     env = SerialEnv(2, lambda: goal_env(worldmodel.make("tabletop/reach"), steps=3))
-    env.set_seed(next(made))
-    rollout = env.rollout(3, MPCPolicy(agent(20)))
+    env.set_seed(1)
+    rollout = env.rollout(3, MPCPolicy(agent()))
     assert rollout["action"].shape == (2, 3, 2)
     assert not torch.equal(rollout["action"][0], rollout["action"][1])
-    np.testing.assert_array_less(as_frames(rollout["pixels"][0, 0].numpy()), 1.01)
     env.close()
 
 
@@ -182,7 +169,7 @@ def test_a_collector_collects_with_it(reach: GoalEnv) -> None:
     from torchrl.collectors import Collector
 
     collector = Collector(
-        goal_env(reach, steps=3), MPCPolicy(agent(20)), frames_per_batch=5, total_frames=10
+        goal_env(reach, steps=3), MPCPolicy(agent()), frames_per_batch=5, total_frames=10
     )
     first, second = collector
     begun = torch.cat([first["is_init"], second["is_init"]]).flatten()
@@ -191,7 +178,7 @@ def test_a_collector_collects_with_it(reach: GoalEnv) -> None:
 
 
 @pytest.mark.slow
-def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_example_reaches_its_goal(capsys: pytest.CaptureFixture[str]) -> None:
     runpy.run_path(str(EXAMPLE), run_name="__main__")
     assert "success True" in capsys.readouterr().out
     assert len([line for line in EXAMPLE.read_text().splitlines() if line.strip()]) <= 20

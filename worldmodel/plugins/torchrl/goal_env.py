@@ -30,7 +30,7 @@ def goal_env(
     the reward and how the episode ended.
 
     Args:
-        env: As `worldmodel.make` gives it.
+        env: As `worldmodel.make` gives it; closed with what is returned.
         steps: Actions after which an episode is truncated; never if left out.
         device: Of the TensorDicts; none if left out.
 
