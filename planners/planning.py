@@ -30,6 +30,7 @@ class PlanningConfig:
         action_repeat: Times that each action is executed; the model sees every so many frames.
         seconds: Time in which each action must be planned; None for no limit.
         at_once: Candidates imagined side by side; fewer need less memory. All if None.
+        megabytes: Memory that candidates may take side by side; no limit if None.
         blind_steps: Frames in a row that may be missing, damaged or late.
         bfloat16: Imagine in bfloat16 autocast.
         ensemble: Checkpoints, or names of shipped ones, that imagine beside the model.
@@ -43,6 +44,7 @@ class PlanningConfig:
     action_repeat: int = 1
     seconds: float | None = None
     at_once: int | None = None
+    megabytes: float | None = None
     blind_steps: int = 3
     bfloat16: bool = False
     ensemble: tuple[str, ...] = ()
@@ -50,7 +52,7 @@ class PlanningConfig:
     def __post_init__(self) -> None:
         optional = [name for name in ("at_once",) if getattr(self, name) is not None]
         check_at_least(1, self, "replan_every", "action_repeat", *optional)
-        optional = [name for name in ("seconds",) if getattr(self, name) is not None]
+        optional = [name for name in ("seconds", "megabytes") if getattr(self, name) is not None]
         check_at_least(0, self, "action_penalty", "blind_steps", *optional)
 
     def aim(self, scene: Scene) -> Aim:
@@ -76,6 +78,7 @@ class PlanningConfig:
             action_repeat=self.action_repeat,
             schedule=EVERY_STEP,
             at_once=self.at_once,
+            megabytes=self.megabytes,
             seconds=self.seconds,
             blind_steps=self.blind_steps,
             aim=self.aim,
