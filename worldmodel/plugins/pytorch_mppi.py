@@ -132,8 +132,9 @@ class MPPIModel:
 
     def _packed(self, future: State, actions: Tensor, steps: int) -> Tensor:
         count = actions.new_full((len(actions), 1), steps)
-        leaves = [future[key].flatten(1).to(actions) for key in self._keys()]
-        return torch.cat([count, actions.flatten(1), *leaves], dim=1)
+        leaves: list[Tensor] = [future[key] for key in self._keys()]
+        flat = [leaf.flatten(1).to(actions) for leaf in leaves]
+        return torch.cat([count, actions.flatten(1), *flat], dim=1)
 
     def _unpacked(self, state: Tensor) -> tuple[State, Tensor, int]:
         """State of the rollout, actions (K, T, A) so far, and steps imagined so far."""
