@@ -55,7 +55,10 @@ HERE, GOAL = (
 )
 
 
-def solver(planner=CEMConfig(), model=None, space=BOX, steps=Steps(), environments=3, **options):
+CEM = CEMConfig()
+
+
+def solver(planner=CEM, model=None, space=BOX, steps=Steps(), environments=3, **options):
     made = PlannerSolver(planner, model or CostModel(SpotModel(), PLANNING), **options)
     made.configure(action_space=space, n_envs=environments, config=steps)
     return made
@@ -188,7 +191,7 @@ def test_their_policy_reaches_the_goals_with_a_plan_for_those_that_need_one():
     """Plan for blocks of two actions, carry one block out, start from the rest of the plan."""
     steps = Steps(horizon=3, action_block=2)
     every_step = CostModel(SpotModel(), PlanningConfig(schedule=Schedule(running=1.0)))
-    made, here, rest = solver(CEMConfig(), every_step, steps=steps), HERE, None
+    made, here, rest = solver(CEM, every_step, steps=steps), HERE, None
     assert (made.n_envs, made.horizon, made.action_dim) == (3, 3, 4)
     for _ in range(4):
         outputs = made(known(here, GOAL), init_action=rest)
@@ -313,11 +316,11 @@ def test_discrete_actions_are_numbers(space, first):
 
 
 def test_mistakes_are_refused():
-    made = PlannerSolver(CEMConfig(), CostModel(SpotModel()))
+    made = PlannerSolver(CEM, CostModel(SpotModel()))
     with pytest.raises(InputError, match="expected `configure` before anything else"):
         made.solve(known(HERE, GOAL))
     with pytest.raises(InputError, match="batch_size: expected at least 1 environment, got 0"):
-        PlannerSolver(CEMConfig(), CostModel(SpotModel()), batch_size=0)
+        PlannerSolver(CEM, CostModel(SpotModel()), batch_size=0)
     with pytest.raises(InputError, match=r"expected a Box of shape \(E, A\), a Discrete, or"):
         solver(space=gym.spaces.Text(3))
     with pytest.raises(InputError, match="expected a Box of shape"):

@@ -97,8 +97,8 @@ class CostModel:
         """What candidates cost; gradients flow to them.
 
         Args:
-            info_dict: `pixels` and `goal`, of shape (E, S, 1, H, W, C) or (E, S, 1, C, H, W): bytes,
-                or values in [0, 1]. What is made of them is kept in it for the next call.
+            info_dict: `pixels` and `goal`, bytes or values in [0, 1], of shape (E, S, 1, H, W, C)
+                or (E, S, 1, C, H, W). What is made of them is kept in it for the next call.
             action_candidates: Actions in the units of the model. Shape (E, S, H, block * A).
 
         Returns:
