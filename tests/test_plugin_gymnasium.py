@@ -45,7 +45,7 @@ class SpotEnv(gym.Env):
     def render(self):
         return picture(self.where)
 
-    def seen(self):
+    def seen(self) -> object:
         return self.render()
 
 

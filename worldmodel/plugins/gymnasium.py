@@ -75,10 +75,9 @@ class PixelPolicy:
             InputError: The goal is no picture as the model sees it, or there are not E of them.
         """
         chosen = range(len(self._agents)) if environment is None else [environment]
-        listed = isinstance(goal, Sequence) and not isinstance(goal, str)
-        goals: list[Any] = [goal] * len(chosen)
-        if listed and self._vector and environment is None:
-            goals = list(goal)
+        goals: Sequence[Any] = [goal] * len(chosen)
+        if self._vector and environment is None and isinstance(goal, (list, tuple)):
+            goals = goal
         if len(goals) != len(chosen):
             raise InputError(f"goal: expected one for each of {len(chosen)}, got {len(goals)}")
         for i, one in zip(chosen, goals, strict=True):
