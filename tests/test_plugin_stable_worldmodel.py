@@ -14,9 +14,10 @@ from worldmodel.planners.cem import CEMConfig
 from worldmodel.planners.cem_gradient import CEMGradientConfig
 from worldmodel.planners.cost import Schedule
 from worldmodel.planners.costs.goal_image import GoalImageConfig
+from worldmodel.planners.planner import PlannerConfig
 from worldmodel.planners.planning import PlanningConfig
 from worldmodel.planners.space import Bounds
-from worldmodel.plugins.stable_worldmodel import CostModel, PlannerSolver
+from worldmodel.plugins.stable_worldmodel import Costable, CostModel, PlannerSolver
 
 BOX = gym.spaces.Box(np.float32(-0.5), np.float32(0.5), (3, 2))
 PLANNING = PlanningConfig(cost=GoalImageConfig(), schedule=Schedule(running=0.3))
@@ -58,7 +59,14 @@ HERE, GOAL = (
 CEM = CEMConfig()
 
 
-def solver(planner=CEM, model=None, space=BOX, steps=Steps(), environments=3, **options):
+def solver(
+    planner: PlannerConfig = CEM,
+    model: Costable | None = None,
+    space: gym.Space = BOX,
+    steps=Steps(),
+    environments=3,
+    **options,
+):
     made = PlannerSolver(planner, model or CostModel(SpotModel(), PLANNING), **options)
     made.configure(action_space=space, n_envs=environments, config=steps)
     return made
@@ -201,12 +209,14 @@ def test_their_policy_reaches_the_goals_with_a_plan_for_those_that_need_one():
         for t, action in enumerate(plan.reshape(3, 2, 2).unbind(1)):
             here = here + 10 * action * 0.9**t
     assert (here - GOAL).norm(dim=1).max() < 0.6
-    few = made({name: value[1:2] for name, value in known(here, GOAL).items()}, rest[1:2])
+    some = {name: value[1:2] for name, value in known(here, GOAL).items()}
+    few = made(some, init_action=torch.zeros(1, 2, 4))
     assert few["actions"].shape == (1, 3, 4)
 
 
 def test_actions_keep_the_limits_of_the_environment():
-    wide = gym.spaces.Box(np.float32([[-1, 0]] * 2), np.float32([[0.1, 2]] * 2))
+    low, high = (np.array([limits] * 2, np.float32) for limits in ([-1, 0], [0.1, 2]))
+    wide = gym.spaces.Box(low, high)
     wanted, info = torch.full((3,), 9.0).repeat(2, 1).ravel()[:4], {"id": torch.zeros(2, 1)}
     made = solver(model=Squares(wanted), space=wide, steps=Steps(action_block=2), environments=2)
     actions = made.solve(info)["actions"].reshape(2, 8, 2)

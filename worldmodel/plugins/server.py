@@ -22,11 +22,12 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, final
+from typing import Annotated, final
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.model import WorldModel
@@ -99,7 +100,7 @@ class SentPicture(_Sent):
     shape: list[int] | None = None
 
 
-_Session = Annotated[str, Field(pattern=r"\A[A-Za-z0-9_.-]{1,64}\Z")]
+_Session = Annotated[str, Field(pattern="^[A-Za-z0-9_.-]{1,64}$")]
 
 
 class ResetRequest(_Sent):
@@ -146,14 +147,16 @@ class ActAnswer(_Answer):
     Attributes:
         session: Name of the robot.
         step: Actions answered in this episode, this one included.
-        action: In the units of the model, A numbers; or the number of the one that is chosen.
-        cost: Of the plan; None if the planner judges none.
+        action: In the units of the model, A numbers; or the number of the one chosen, from 0.
+        cost: Of the plan that is followed; None if the planner judges none.
+        evaluations: Candidates that were imagined for that plan.
     """
 
     session: str
     step: int
     action: list[float] | int
     cost: float | None
+    evaluations: int
 
 
 class HealthAnswer(_Answer):
@@ -218,6 +221,12 @@ class Service:
         planning = replace(self.planning, seconds=min(limits, default=None))
         return planning.agent(planning.foresight(self.model), self.space)
 
+    def told(self, action: Tensor) -> list[float] | int:
+        """An action (A,) as an answer holds it."""
+        if isinstance(self.space, Choices):
+            return int(self.space.index(action))
+        return action.tolist()
+
     @property
     def picture_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of a picture."""
@@ -240,13 +249,13 @@ def create_app(service: Service, config: ServerConfig | None = None) -> FastAPI:
     @app.get("/v1/health")
     def health() -> HealthAnswer:
         """What the server expects."""
-        continuous = not isinstance(service.space, Choices)
+        space = service.space
         return HealthAnswer(
             model=service.name,
             picture=list(service.picture_shape),
-            low=service.space.low.tolist() if continuous else None,
-            high=service.space.high.tolist() if continuous else None,
-            choices=None if continuous else len(service.space.actions),
+            low=None if isinstance(space, Choices) else space.low.tolist(),
+            high=None if isinstance(space, Choices) else space.high.tolist(),
+            choices=len(space.actions) if isinstance(space, Choices) else None,
             sessions=len(sessions),
             most_sessions=config.sessions,
             request_bytes=config.request_bytes,
@@ -271,13 +280,14 @@ def create_app(service: Service, config: ServerConfig | None = None) -> FastAPI:
         with sessions.used(request.session) as session:
             action = torch.from_numpy(session.agent.act(seen))
             session.steps += 1
-            cost = float(session.agent.plan.cost[0])
-            chosen = isinstance(service.space, Choices)
+            plan = session.agent.plan
+            cost = float(plan.cost[0])
             return ActAnswer(
                 session=request.session,
                 step=session.steps,
-                action=int(service.space.index(action)) if chosen else action.tolist(),
+                action=service.told(action),
                 cost=cost if np.isfinite(cost) else None,
+                evaluations=plan.evaluations,
             )
 
     _tell_refusals(app)
@@ -436,7 +446,7 @@ def _from_png(content: bytes, shape: tuple[int, int, int], name: str) -> np.ndar
             422,
             f"{name} is another kind of picture",
             f"{width} x {height} pixels, {kind}, {_BITS} bits per channel",
-            "{} x {} pixels, kind {3}, {2} bits per channel".format(*header),
+            "{0} x {1} pixels, color type {3}, {2} bits per channel".format(*header),
         )
     try:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
@@ -515,7 +525,7 @@ class _Limits:
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         declared = dict(scope["headers"]).get(b"content-length", b"")
-        self._check(int(declared) if declared.isdigit() else 0)
+        self._check(int(declared[:15]) if declared.isdigit() else 0)
         body, more = bytearray(), True
         while more:
             message = await receive()
