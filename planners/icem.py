@@ -24,6 +24,8 @@ class ICEMConfig(CEMConfig):
         InputError: An option is out of range; names it and its value.
     """
 
+    candidates: int = 32
+    elites: int = 5
     color: float = 2.0
     decay: float = 1.25
 
