@@ -20,6 +20,9 @@ Objective = Callable[[Tensor], Tensor]
 _SHARE = 0.5
 """Share of the remaining time that is planned for at once: a guess that fails costs little."""
 
+_RESERVE = 0.05
+"""Share of the time given that is kept for what is not evaluation."""
+
 
 @runtime_checkable
 class LimitedObjective(Protocol):
@@ -43,9 +46,6 @@ class _Values:
 
     costs: Tensor
     excess: Tensor
-
-    def put(self, part: slice, values: _Values) -> None:
-        self.costs[:, part], self.excess[:, part] = values.costs, values.excess
 
 
 @final
@@ -97,6 +97,7 @@ class Search:
         self._violation = here.new_full(shape[:1], torch.inf)
         self._best = here
         self._pace: float | None = None
+        self._limits = 0
 
     @property
     def best(self) -> Tensor:
@@ -159,23 +160,20 @@ class Search:
 
     def _in_parts(self, evaluate: Callable[[Tensor], _Values], actions: Tensor) -> _Values:
         """Evaluate as many candidates as there is time for; the others cost infinity."""
-        whole: _Values | None = None
-        done, count = 0, actions.shape[1]
-        while size := self._affordable(count - done):
-            part = slice(done, done + size)
+        parts: list[_Values] = []
+        done = 0
+        while size := self._affordable(actions.shape[1] - done):
+            part = actions[:, done : done + size]
             begun = time.perf_counter()
-            values = self._taken(actions[:, part], evaluate(actions[:, part]))
+            parts.append(self._taken(part, evaluate(part)))
             self._pace = (time.perf_counter() - begun) / size
-            if size == count:
-                whole = values
-            elif whole is None:
-                whole = _unseen(actions, values.excess.shape[2])
-            if size < count:
-                whole.put(part, values)
+            self._limits = parts[0].excess.shape[2]
             done += size
-        if whole is not None and not torch.isfinite(self.best_cost).all():
+        if parts and not torch.isfinite(self.best_cost).all():
             self._refuse()
-        return _unseen(actions, 0) if whole is None else whole
+        parts.append(_unseen(actions[:, done:], self._limits))
+        costs, excess = ([getattr(part, name) for part in parts] for name in ("costs", "excess"))
+        return _Values(torch.cat(costs, dim=1), torch.cat(excess, dim=1))
 
     def _affordable(self, wanted: int) -> int:
         """How many candidates there is time for: one if that is unknown, or just one more."""
@@ -183,7 +181,7 @@ class Search:
             return wanted
         if self._pace is None:
             return 1
-        left = self._seconds - self.elapsed
+        left = (1 - _RESERVE) * self._seconds - self.elapsed
         if self._pace > left:
             return 0
         return max(1, min(wanted, int(_SHARE * left / max(self._pace, 1e-9))))

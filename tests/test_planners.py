@@ -366,3 +366,15 @@ def test_a_deadline_splits_the_population(planner):
 def test_options_out_of_range_are_refused(config, options, message):
     with pytest.raises(InputError, match=message):
         config(**options)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.03, 0.1])
+def test_limits_are_heeded_within_a_deadline(seconds):
+    class SlowWall(Walled):
+        def with_excess(self, actions):
+            time.sleep(1e-3 * actions.shape[1])
+            return super().with_excess(actions)
+
+    planner = LagrangianConfig(horizon=4).build()
+    plan = planner.plan(SlowWall((0.0,)), UNIT, seeded(), seconds=seconds)
+    assert plan.actions[..., 0].sum() <= 1e-6
