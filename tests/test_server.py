@@ -531,6 +531,28 @@ def test_no_server_is_told():
         PolicyClient("http://127.0.0.1:1").health()
 
 
+@pytest.mark.parametrize(
+    ("answer", "error", "words"),
+    [
+        (b"HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nno", InputError, "got 503 Busy"),
+        (b"HTTP/1.1 500 X\r\nContent-Length: 2\r\n\r\n[]", InputError, "got 500 X"),
+        (b"", UnavailableError, "got no answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", UnavailableError, "got no answer"),
+    ],
+)
+def test_another_server_is_told(answer, error, words):
+    def talk():
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1000)
+            connection.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as pool:
+        pool.submit(talk)
+        with pytest.raises(error, match=words):
+            client(listener.getsockname()[1]).health()
+
+
 def test_a_missing_library_is_named_with_its_extra(monkeypatch):
     monkeypatch.delitem(sys.modules, "worldmodel.plugins.server")
     monkeypatch.setitem(sys.modules, "fastapi", None)
@@ -561,15 +583,17 @@ def test_a_missing_library_is_named_with_its_extra(monkeypatch):
             ["predrnn-v2-tabletop", "--low", "0", "0", "0", "--high", "1", "1", "1"],
             "this model expects width 2, got 3",
         ),
-        (
-            ["predrnn-v2-tabletop", "--low=[-1,-1]", "--high=[1,1]", "--host=192.0.2.1"],
-            "expected an address to listen at, got 192.0.2.1:8000",
-        ),
     ],
 )
 def test_the_command_refuses(capsys, arguments, words):
     assert main(["serve", *arguments]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_an_address_that_is_taken_is_told(port, capsys):
+    limits = ["--low", "-1", "-1", "--high", "1", "1"]
+    assert main(["serve", "predrnn-v2-tabletop", *limits, f"--port={port}"]) == 2
+    assert f"expected an address to listen at, got 127.0.0.1:{port}" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from http.client import HTTPException
 from typing import Any, Protocol, final
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from worldmodel.errors import InputError, UnavailableError
@@ -81,15 +82,22 @@ class PolicyClient:
             with urlopen(request, timeout=self._timeout) as answer:
                 return json.load(answer)
         except HTTPError as error:
-            with error:
-                told = json.load(error)
-            raise InputError(
-                f"server: {told['error']}: expected {told['expected']}, got {told['got']}"
-            ) from error
-        except (URLError, TimeoutError) as error:
+            raise InputError(f"server: {_told(error)}") from error
+        except (OSError, HTTPException) as error:
             raise UnavailableError(
                 f"server: expected one at {self._url}, got no answer ({error})"
             ) from error
+
+
+def _told(error: HTTPError) -> str:
+    """What a refusal says, in one sentence."""
+    with error:
+        content = error.read()
+    try:
+        told = json.loads(content)
+        return f"{told['error']}: expected {told['expected']}, got {told['got']}"
+    except (ValueError, TypeError, KeyError):  # of another server
+        return f"expected an answer, got {error.code} {error.reason}"
 
 
 def _sent(picture: bytes | PictureArray) -> dict[str, Any]:
