@@ -12,7 +12,7 @@ picture, info = env.reset(seed=0)
 goal, model = wm.GoalImage(env.goal_image), wm.load("predrnn-v2-tabletop").model
 world = MPPIModel(model, goal, horizon=8, schedule=wm.Schedule(running=0.3))
 low, high = torch.tensor(env.action_space.low), torch.tensor(env.action_space.high)
-options = {"num_samples": 60, "horizon": 8, "lambda_": 100.0, "u_min": low, "u_max": high}
+options = {"num_samples": 40, "horizon": 8, "lambda_": 100.0, "u_min": low, "u_max": high}
 mppi = MPPI(world.dynamics, world.running_cost, world.nx, 0.3 * torch.eye(2), **options)
 state = world.reset(as_frames(picture))
 for _ in range(15):

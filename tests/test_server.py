@@ -607,18 +607,17 @@ def test_the_command_serves():
         "--task=reach",
         "--port=0",
     ]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        url = server.stdout.readline().removeprefix("serving at ").strip()
-        robot = PolicyClient(url)
-        told = robot.health()
-        assert (told["model"], told["picture"]) == ("predrnn-v2-tabletop", [64, 64, 3])
-        random_picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-        robot.reset(random_picture)
-        action = np.array(robot.act(random_picture))
-        assert (np.array(told["low"]) <= action).all()
-        assert (action <= np.array(told["high"])).all()
-    finally:
-        server.terminate()
-        server.wait(30)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            url = server.stdout.readline().removeprefix("serving at ").strip()
+            robot = PolicyClient(url)
+            told = robot.health()
+            assert (told["model"], told["picture"]) == ("predrnn-v2-tabletop", [64, 64, 3])
+            random_picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+            robot.reset(random_picture)
+            action = np.array(robot.act(random_picture))
+            assert (np.array(told["low"]) <= action).all()
+            assert (action <= np.array(told["high"])).all()
+        finally:
+            server.terminate()
