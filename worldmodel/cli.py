@@ -16,6 +16,7 @@ COMMANDS = {
     "train": "train a world model on robot logs",
     "evaluate": "score a world model's predictions on held-out recordings",
     "plan": "plan in a task, beside an oracle, random and no actions",
+    "serve": "plan for robots that ask over HTTP: a picture and a goal in, an action out",
     "import": "make a checkpoint of weights that others published",
     "models": "list the architectures: paper, size, cost, actions, stochastic or not",
     "demo": "all of it, from logs to planned motion, on one page",
