@@ -21,6 +21,14 @@ PLANNERS: Registry[type[PlannerConfig]] = Registry(
 """What searches for actions, by name."""
 
 COSTS: Registry[type[CostConfig]] = Registry(
-    "cost", {"goal-image": "worldmodel.planners.costs.goal_image:GoalImageConfig"}
+    "cost",
+    {
+        "goal-image": "worldmodel.planners.costs.goal_image:GoalImageConfig",
+        "goal-latent": "worldmodel.planners.costs.goal_latent:GoalLatentConfig",
+        "region-change": "worldmodel.planners.costs.region_change:RegionChangeConfig",
+        "disagreement": "worldmodel.planners.costs.disagreement:DisagreementConfig",
+        "action-penalty": "worldmodel.planners.costs.action_penalty:ActionPenaltyConfig",
+        "smoothness": "worldmodel.planners.costs.smoothness:SmoothnessConfig",
+    },
 )
 """What compares an imagined future with a goal, by name."""
