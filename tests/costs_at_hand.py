@@ -74,7 +74,11 @@ def lpips_weights() -> tuple[dict[str, Tensor], dict[str, Tensor]]:
 
 def mode_rnn(seed: int) -> WorldModel:
     torch.manual_seed(seed)
-    return ModeRNNConfig(layers=2, hidden=8, patch=8, slots=2).build((3, SIDE, SIDE), 2).eval()
+    return (
+        ModeRNNConfig(layers=1, hidden=8, kernel=1, patch=8, slots=2)
+        .build((3, SIDE, SIDE), 2)
+        .eval()
+    )
 
 
 def options_of(at_hand: Things) -> dict[str, dict[str, Any]]:
@@ -109,7 +113,7 @@ def alone(whole: Scene, environment: int) -> Scene:
     return replace(whole, goals=whole.goals[chosen], start=whole.start[chosen])
 
 
-def candidates(environments: int = 3, count: int = 4, horizon: int = 3) -> Tensor:
+def candidates(environments: int = 3, count: int = 2, horizon: int = 2) -> Tensor:
     """Actions (E, N, T, A)."""
     generator = torch.Generator().manual_seed(12)
     return torch.rand(environments, count, horizon, 2, generator=generator) * 2 - 1
@@ -137,6 +141,6 @@ def future(at_hand: Things, start: Tensor, actions: Tensor) -> Iterator[Imagined
 def snapshot(step: Imagined) -> list[Tensor]:
     """Copies of all that a cost is shown."""
     state: State = step.state
-    tensors = [step.actions, step.frame, step.latent, state["frame"]]
-    tensors += [value for _, value in sorted(state["recurrent"].items())]
+    kept = state.flatten_keys()
+    tensors = [step.actions, step.frame, step.latent, *(kept[key] for key in kept.keys())]  # noqa: SIM118
     return [tensor.detach().clone() for tensor in tensors]
