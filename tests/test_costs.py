@@ -178,9 +178,7 @@ def test_masks_that_keep_nothing_or_do_not_fit_are_refused(frames):
         GoalImageConfig(changed=0.1).build(Scene(goal[:, None], goal))
     with pytest.raises(InputError, match="mask: expected one that keeps pixels"):
         GoalImage(goal, mask=torch.zeros(16, 32))
-    with pytest.raises(
-        InputError, match=r"\(16, 32\) or .* E = 2 .*, got \(3, 16, 32\)"
-    ):
+    with pytest.raises(InputError, match=r"\(16, 32\) or .* E = 2 .*, got \(3, 16, 32\)"):
         GoalImage(goal, mask=torch.ones(3, 16, 32))
     with pytest.raises(InputError, match="mask: expected finite factors of at least 0"):
         GoalImage(goal, mask=-torch.ones(16, 32))
