@@ -13,7 +13,6 @@ from typing import Any, final
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from worldmodel.envs.expert import ExpertAgent
 from worldmodel.envs.goal_env import Expert, GoalEnv
@@ -25,11 +24,12 @@ from worldmodel.errors import InputError, check_at_least
 from worldmodel.frames import as_frames
 from worldmodel.model import WorldModel
 from worldmodel.output_folder import OutputFolder
-from worldmodel.planners.agent import Agent
+from worldmodel.planners.agent import Agent, Aim, VisualMPC
 from worldmodel.planners.baselines import NullConfig, RandomConfig
-from worldmodel.planners.cost import Cost, Scene
-from worldmodel.planners.planner import Bounds
+from worldmodel.planners.cost import Scene
+from worldmodel.planners.costs.action_penalty import ActionPenalty
 from worldmodel.planners.planning import PlanningConfig
+from worldmodel.planners.space import action_space_of
 from worldmodel.registry import find_name
 from worldmodel.report.film import write_film
 from worldmodel.report.progress import tracked
@@ -142,16 +142,13 @@ def benchmark(
     if "model" in config.players and model is None:
         raise InputError("benchmark: the contestant 'model' needs a trained model, got none")
     claim = OutputFolder.checked(folder, "plan", _settings(config, model), free=("episodes",))
-
-    def aim(goal: Tensor, start: Tensor) -> Cost:
-        return config.plan.aim(Scene(goal[:, None], start, (model,) if model else ()))
-
     with closing(_environment(config, config.places[0], model)) as env:
         _check_actions(env, action_names)
-        _agents(config, env, model)
+        agents = _agents(config, env, model)
         picture, _ = env.reset(seed=0)
         _check_colors(picture, model)
-        aim(as_frames(env.goal_image), as_frames(picture))
+        for agent in agents.values():
+            agent.check(as_frames(env.goal_image), as_frames(picture))
     claim.begin()
     log = _Log(folder / RECORDS)
     for domain in config.places:
@@ -160,7 +157,7 @@ def benchmark(
         with closing(_environment(config, domain, model)) as env:
             agents = _agents(config, env, model)
             for episode in tracked(missing, f"{config.game} in {domain}"):
-                log.add(_compare(config, env, agents, aim, episode, folder))
+                log.add(_compare(config, env, agents, episode, folder))
     played = tuple(record for record in log.records if record.episode < config.episodes)
     return Benchmark(played, config.world.unit)
 
@@ -234,11 +231,11 @@ def _check_colors(picture: np.ndarray, model: WorldModel | None) -> None:
 
 def _model_agent(plan: PlanningConfig, env: GoalEnv, model: WorldModel | None) -> Agent:
     assert model is not None
-    return plan.agent(plan.foresight(model), Bounds.of(env.action_space))
+    return plan.agent(plan.foresight(model), action_space_of(env.action_space))
 
 
 def _oracle(plan: PlanningConfig, env: GoalEnv, _: WorldModel | None) -> Agent:
-    return plan.agent(SimulatorForesight(env), Bounds.of(env.action_space))
+    return plan.agent(SimulatorForesight(env), action_space_of(env.action_space))
 
 
 def _expert(plan: PlanningConfig, env: GoalEnv, _: WorldModel | None) -> Agent:
@@ -254,7 +251,19 @@ def _baseline(
     _: WorldModel | None,
 ) -> Agent:
     planner = kind(plan.planner.build().horizon).build()
-    return plan.agent(SimulatorForesight(env), Bounds.of(env.action_space), planner)
+    return VisualMPC(
+        SimulatorForesight(env),
+        planner,
+        env.action_space,
+        replan_every=min(plan.replan_every, planner.horizon),
+        action_repeat=plan.action_repeat,
+        aim=_anything,
+    )
+
+
+def _anything(scene: Scene) -> Aim:
+    """Baselines look at no cost."""
+    return Aim(ActionPenalty())
 
 
 _MAKERS: Mapping[str, Callable[[PlanningConfig, GoalEnv, WorldModel | None], Agent]] = {
@@ -274,7 +283,6 @@ def _compare(
     config: BenchmarkConfig,
     env: GoalEnv,
     agents: Mapping[str, Agent],
-    aim: Callable[[Tensor, Tensor], Cost],
     episode: int,
     folder: Path,
 ) -> list[EpisodeRecord]:
@@ -283,7 +291,7 @@ def _compare(
     records = []
     for contestant, agent in agents.items():
         generator = torch.Generator().manual_seed(seed)
-        outcome, film = play(env, agent, aim, generator, seed=seed, steps=config.length)
+        outcome, film = play(env, agent, generator, seed=seed, steps=config.length)
         records.append(EpisodeRecord(env.domain, episode, contestant, seed, skipped, outcome))
         if episode < config.films:
             path = folder / f"{env.domain}-{episode}-{contestant}.gif"

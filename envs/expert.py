@@ -12,7 +12,6 @@ from torch import Tensor
 from worldmodel.envs.goal_env import Expert, GoalEnv
 from worldmodel.errors import InputError
 from worldmodel.imagined import Imagined
-from worldmodel.planners.cost import Cost
 
 
 @final
@@ -28,7 +27,10 @@ class ExpertAgent:
     def __init__(self, env: Expert) -> None:
         self._env = env
 
-    def reset(self, cost: Cost, generator: torch.Generator) -> None:
+    def check(self, goal: Tensor, seen: Tensor) -> None:
+        """Nothing to refuse: the expert looks at no picture."""
+
+    def reset(self, goal: Tensor, generator: torch.Generator) -> None:
         """Nothing to take in: the expert knows the goal and draws nothing."""
 
     def act(self, seen: Tensor) -> Tensor:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from worldmodel.envs.goal_env import GoalEnv
 from worldmodel.frames import as_frames
 from worldmodel.planners.agent import Agent
-from worldmodel.planners.cost import Cost
 from worldmodel.report.film import beside
 from worldmodel.report.picture import to_uint8
 
@@ -66,7 +63,6 @@ class Film:
 def play(
     env: GoalEnv,
     agent: Agent,
-    aim: Callable[[Tensor, Tensor], Cost],
     generator: torch.Generator,
     *,
     seed: int,
@@ -77,13 +73,12 @@ def play(
     Args:
         env: Where to act.
         agent: Who acts.
-        aim: From goal and start, values in [0, 1], shape (1, C, H, W), to what is minimised.
         generator: Source of the agent's randomness.
         seed: Of start and goal.
         steps: Actions to take.
     """
     picture, start = env.reset(seed=seed)
-    agent.reset(aim(as_frames(env.goal_image), as_frames(picture)), generator)
+    agent.reset(as_frames(env.goal_image), generator)
     real, imagined, info, seconds = [picture], [], start, 0.0
     for _ in range(steps):
         begin = time.perf_counter()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import final
 
-import torch
 from torch import Tensor
 
 from worldmodel.errors import check_at_least
-from worldmodel.planners.planner import Bounds, Objective, Plan, Planner, PlannerConfig
+from worldmodel.planners.planner import Planner, PlannerConfig
+from worldmodel.planners.search import Search
+from worldmodel.planners.space import Bounds, Choices
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class BaselineConfig(PlannerConfig, ABC):
 class Baseline(Planner, ABC):
     """A plan that costs no evaluation."""
 
+    spaces = (Bounds, Choices)
+
     def __init__(self, config: BaselineConfig) -> None:
         self.config = config
 
@@ -40,27 +42,12 @@ class Baseline(Planner, ABC):
         return self.config.horizon
 
     @abstractmethod
-    def actions(
-        self, shape: tuple[int, int, int], bounds: Bounds, generator: torch.Generator
-    ) -> Tensor:
+    def actions(self, search: Search) -> Tensor:
         """Actions of shape (E, T, A)."""
 
-    def plan(
-        self,
-        objective: Objective,
-        bounds: Bounds,
-        generator: torch.Generator,
-        *,
-        environments: int = 1,
-        previous: Plan | None = None,
-        seconds: float | None = None,
-    ) -> Plan:
-        """See `Planner.plan`."""
-        start = time.perf_counter()
-        shape = (environments, self.horizon, len(bounds.low))
-        actions = bounds.clamp(self.actions(shape, bounds, generator))
-        cost = actions.new_full((environments,), torch.nan)
-        return Plan(actions, cost, evaluations=0, seconds=time.perf_counter() - start)
+    def search(self, search: Search) -> tuple[Tensor, Tensor]:
+        """See `Planner.search`."""
+        return self.actions(search), search.others[:, :0]
 
 
 @final
@@ -75,14 +62,11 @@ class RandomConfig(BaselineConfig):
 
 @final
 class RandomPlanner(Baseline):
-    """Uniform actions within the bounds."""
+    """Actions drawn evenly, for each environment its own."""
 
-    def actions(
-        self, shape: tuple[int, int, int], bounds: Bounds, generator: torch.Generator
-    ) -> Tensor:
+    def actions(self, search: Search) -> Tensor:
         """See `Baseline.actions`."""
-        share = torch.rand(shape, generator=generator, device=generator.device).to(bounds.low)
-        return torch.lerp(bounds.low, bounds.high, share)
+        return search.space.uniform(search.shape[:2], search.generator)
 
 
 @final
@@ -99,8 +83,6 @@ class NullConfig(BaselineConfig):
 class NullPlanner(Baseline):
     """No motion: the action 0, or the nearest to it within the bounds."""
 
-    def actions(
-        self, shape: tuple[int, int, int], bounds: Bounds, generator: torch.Generator
-    ) -> Tensor:
+    def actions(self, search: Search) -> Tensor:
         """See `Baseline.actions`."""
-        return bounds.low.new_zeros(shape)
+        return search.space.rest(search.shape[:2])

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import final
+from typing import TypeVar, final
 
 from torch import Tensor
 
 from worldmodel.planners.noise import TruncatedNormal
+from worldmodel.planners.planner import Planner
 from worldmodel.planners.sampling import SamplingConfig, SamplingPlanner, lowest
 
 
-@final
 @dataclass(frozen=True)
 class CEMConfig(SamplingConfig):
     """Options of `CEM`; see `SamplingConfig` for the others.
@@ -40,25 +40,32 @@ class CEMConfig(SamplingConfig):
             "min_std", 0 < self.min_std <= self.initial_std, "above 0 and at most initial_std"
         )
 
-    def build(self) -> CEM:
+    def build(self) -> Planner:
         """See `PlannerConfig.build`."""
         return CEM(self)
 
 
+CEMOptions = TypeVar("CEMOptions", bound=CEMConfig)
+
+
+class CEMPlanner(SamplingPlanner[CEMOptions]):
+    """What planners that fit a normal distribution to the best candidates share."""
+
+    def refit(self, drawn: TruncatedNormal, sequences: Tensor, costs: Tensor) -> TruncatedNormal:
+        """Moved towards the mean and standard deviation of the elites."""
+        elites, _ = lowest(sequences, costs, self.config.elites)
+        old = self.config.smoothing
+        std = old * drawn.std + (1 - old) * elites.std(1, correction=0)
+        return replace(
+            drawn,
+            mean=old * drawn.mean + (1 - old) * elites.mean(1),
+            std=std.maximum(self.config.min_std * drawn.bounds.half_range),
+        )
+
+
 @final
-class CEM(SamplingPlanner[CEMConfig]):
+class CEM(CEMPlanner[CEMConfig]):
     """The cross-entropy method (Rubinstein, 1999): draws from a normal fitted to its elites."""
 
     def __init__(self, config: CEMConfig = CEMConfig()) -> None:
         super().__init__(config)
-
-    def refit(self, search: TruncatedNormal, sequences: Tensor, costs: Tensor) -> TruncatedNormal:
-        """Moved towards the mean and standard deviation of the elites."""
-        elites, _ = lowest(sequences, costs, self.config.elites)
-        old = self.config.smoothing
-        std = old * search.std + (1 - old) * elites.std(1, correction=0)
-        return replace(
-            search,
-            mean=old * search.mean + (1 - old) * elites.mean(1),
-            std=std.maximum(self.config.min_std * search.bounds.half_range),
-        )

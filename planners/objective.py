@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
 import torch
 from torch import Tensor
 
@@ -9,11 +13,29 @@ from worldmodel.errors import InputError
 from worldmodel.imagined import Imagined
 from worldmodel.planners.cost import LAST_STEP, Cost, Schedule
 from worldmodel.planners.foresight import Foresight
-from worldmodel.planners.planner import Objective
+from worldmodel.planners.search import Objective
+
+
+@final
+@dataclass(frozen=True)
+class Limit:
+    """An imagined quantity that must stay below a value at every step.
+
+    Attributes:
+        quantity: Of an imagined step.
+        at_most: Its largest value.
+    """
+
+    quantity: Cost
+    at_most: float
 
 
 def objective(
-    foresight: Foresight, cost: Cost, schedule: Schedule = LAST_STEP, at_once: int | None = None
+    foresight: Foresight,
+    cost: Cost,
+    schedule: Schedule = LAST_STEP,
+    at_once: int | None = None,
+    limits: Sequence[Limit] = (),
 ) -> Objective:
     """Costs (E, N) of candidate actions (E, N, T, A) from the present.
 
@@ -26,6 +48,7 @@ def objective(
         schedule: Which steps count how much; the last alone if left out.
         at_once: Candidates per environment imagined side by side; fewer need less memory. All if
             None.
+        limits: With any, a `LimitedObjective` comes out.
 
     Raises:
         InputError: When called with actions that do not fit the foresight, or if the cost is not
@@ -33,20 +56,52 @@ def objective(
     """
     if at_once is not None and at_once < 1:
         raise InputError(f"at_once: expected at least 1 candidate, got {at_once}")
-
-    def costs(actions: Tensor) -> Tensor:
-        parts = actions.split(at_once or actions.shape[1], dim=1)
-        return torch.cat([_summed(foresight, schedule * cost, part) for part in parts], dim=1)
-
-    return costs
+    plain = _ImaginedCosts(foresight, schedule * cost, at_once)
+    return _LimitedCosts(plain, tuple(limits)) if limits else plain
 
 
-def _summed(foresight: Foresight, cost: Cost, actions: Tensor) -> Tensor:
-    futures = actions.shape[:2]
-    total = actions.new_zeros(futures.numel())
-    for imagined in foresight.imagine(actions):
-        total = total.to(imagined.action.device) + _checked(cost(imagined), imagined)
-    return total.unflatten(0, futures).to(actions.device)
+class _ImaginedCosts:
+    def __init__(self, foresight: Foresight, cost: Cost, at_once: int | None) -> None:
+        self._foresight, self._cost, self._at_once = foresight, cost, at_once
+
+    def __call__(self, actions: Tensor) -> Tensor:
+        return self.with_excess(actions, ())[0]
+
+    def with_excess(self, actions: Tensor, limits: tuple[Limit, ...]) -> tuple[Tensor, Tensor]:
+        parts = actions.split(self._at_once or actions.shape[1], dim=1)
+        costs, excess = zip(*(self._imagined(part, limits) for part in parts), strict=True)
+        return torch.cat(costs, dim=1), torch.cat(excess, dim=1)
+
+    def _imagined(self, actions: Tensor, limits: tuple[Limit, ...]) -> tuple[Tensor, Tensor]:
+        futures = actions.shape[:2]
+        total = actions.new_zeros(futures.numel())
+        excess = actions.new_full((futures.numel(), len(limits)), -torch.inf)
+        for imagined in self._foresight.imagine(actions):
+            device = imagined.action.device
+            total = total.to(device) + _checked(self._cost(imagined), imagined)
+            if limits:
+                excess = excess.to(device).maximum(_excess(limits, imagined))
+        return tuple(  # pyright: ignore[reportReturnType]
+            values.unflatten(0, futures).to(actions.device) for values in (total, excess)
+        )
+
+
+@final
+class _LimitedCosts:
+    def __init__(self, plain: _ImaginedCosts, limits: tuple[Limit, ...]) -> None:
+        self._plain, self._limits = plain, limits
+
+    def __call__(self, actions: Tensor) -> Tensor:
+        return self._plain(actions)
+
+    def with_excess(self, actions: Tensor) -> tuple[Tensor, Tensor]:
+        return self._plain.with_excess(actions, self._limits)
+
+
+def _excess(limits: Sequence[Limit], imagined: Imagined) -> Tensor:
+    """By how much each limit is exceeded at this step. Shape (B, L)."""
+    values = [_checked(limit.quantity(imagined), imagined) - limit.at_most for limit in limits]
+    return torch.stack(values, dim=1)
 
 
 def _checked(costs: Tensor, imagined: Imagined) -> Tensor:

@@ -3,77 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, final
+from typing import ClassVar, final
 
-import gymnasium as gym
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from worldmodel.errors import InputError
-
-Objective = Callable[[Tensor], Tensor]
-"""From candidate action sequences (E, N, T, A) to their costs (E, N); lower is better."""
-
-
-@final
-@dataclass(frozen=True)
-class Bounds:
-    """Limits of an action, in the units of the actions.
-
-    Attributes:
-        low: Smallest values. Shape (A,).
-        high: Largest values, each above its smallest. Shape (A,).
-
-    Raises:
-        InputError: The two are not vectors of one length, are not finite, or touch or cross.
-    """
-
-    low: Tensor
-    high: Tensor
-
-    def __post_init__(self) -> None:
-        if self.low.ndim != 1 or self.low.shape != self.high.shape or not len(self.low):
-            raise InputError(
-                "bounds: expected low and high of shape (A,), "
-                f"got {tuple(self.low.shape)} and {tuple(self.high.shape)}"
-            )
-        if not torch.isfinite(self.high - self.low).all() or (self.low >= self.high).any():
-            raise InputError(
-                "bounds: expected finite low < high in every dimension, "
-                f"got {self.low.tolist()} and {self.high.tolist()}"
-            )
-
-    @classmethod
-    def of(cls, space: gym.Space[Any]) -> Bounds:
-        """The limits of an environment's actions.
-
-        Raises:
-            InputError: They are no vectors with finite limits.
-        """
-        if not isinstance(space, gym.spaces.Box) or len(space.shape) != 1:
-            raise InputError(f"bounds: expected actions in a Box of shape (A,), got {space}")
-        low, high = (
-            torch.from_numpy(limit.astype(np.float32)) for limit in (space.low, space.high)
-        )
-        return cls(low, high)
-
-    @property
-    def middle(self) -> Tensor:
-        """Centre. Shape (A,)."""
-        return (self.low + self.high) / 2
-
-    @property
-    def half_range(self) -> Tensor:
-        """Distance from the centre to a limit. Shape (A,)."""
-        return (self.high - self.low) / 2
-
-    def clamp(self, actions: Tensor) -> Tensor:
-        """The nearest actions (..., A) within the limits."""
-        return actions.clamp(self.low, self.high)
+from worldmodel.planners.search import Objective, Search
+from worldmodel.planners.space import ActionSpace, Bounds, Choices
 
 
 @final
@@ -85,13 +24,17 @@ class Plan:
         actions: The best sequence that was evaluated. Shape (E, T, A).
         cost: Its cost; NaN if the planner evaluates nothing. Shape (E,).
         evaluations: Candidates evaluated per environment; each costs T steps of the model.
+        dropped: Those of all environments whose cost was not finite.
         seconds: Wall-clock time that planning took.
+        others: More sequences worth starting from, best first. Shape (E, K, T, A).
     """
 
     actions: Tensor
     cost: Tensor
     evaluations: int
+    dropped: int
     seconds: float
+    others: Tensor
 
     def shifted(self, steps: int) -> Plan:
         """The plan after its first actions were executed; the end is filled with 0, no motion.
@@ -104,8 +47,12 @@ class Plan:
         """
         if steps < 0:
             raise InputError(f"steps: expected at least 0, got {steps}")
-        end = min(steps, self.actions.shape[1])
-        return replace(self, actions=pad(self.actions[:, steps:], (0, 0, 0, end)))
+        return replace(self, actions=_rest(self.actions, steps), others=_rest(self.others, steps))
+
+
+def _rest(sequences: Tensor, steps: int) -> Tensor:
+    end = min(steps, sequences.shape[-2])
+    return pad(sequences[..., steps:, :], (0, 0, 0, end))
 
 
 class PlannerConfig(ABC):
@@ -115,9 +62,24 @@ class PlannerConfig(ABC):
     def build(self) -> Planner:
         """The planner."""
 
+    def _check(self, name: str, holds: bool, expected: str) -> None:
+        if not holds:
+            kind = type(self).__name__
+            raise InputError(f"{kind}.{name}: expected {expected}, got {getattr(self, name)}")
+
 
 class Planner(ABC):
-    """Searches for the action sequence of least cost."""
+    """Searches for the action sequence of least cost.
+
+    Attributes:
+        spaces: Kinds of actions that it can choose.
+        needs_gradients: Whether the objective must let gradients flow to the actions.
+        keeps_limits: Whether it heeds the limits of a `LimitedObjective`.
+    """
+
+    spaces: ClassVar[tuple[type, ...]] = (Bounds,)
+    needs_gradients: ClassVar[bool] = False
+    keeps_limits: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -125,10 +87,34 @@ class Planner(ABC):
         """Steps T of a plan."""
 
     @abstractmethod
+    def search(self, search: Search) -> tuple[Tensor, Tensor]:
+        """Look for better sequences until the search is over.
+
+        Returns:
+            The plan's actions, shape (E, T, A), and others worth starting from the next time,
+            shape (E, K, T, A).
+        """
+
+    @final
+    def check(self, space: ActionSpace) -> None:
+        """Refuse actions that this planner cannot choose.
+
+        Raises:
+            InputError: Names the planner and the kind of actions.
+        """
+        if not isinstance(space, self.spaces):
+            expected = " or ".join(kind.__name__ for kind in self.spaces)
+            other = "categorical-cem" if isinstance(space, Choices) else "cem"
+            raise InputError(
+                f"{type(self).__name__}: expected actions of {expected}, "
+                f"got {type(space).__name__}; the planner {other!r} takes them"
+            )
+
+    @final
     def plan(
         self,
         objective: Objective,
-        bounds: Bounds,
+        space: ActionSpace,
         generator: torch.Generator,
         *,
         environments: int = 1,
@@ -137,14 +123,38 @@ class Planner(ABC):
     ) -> Plan:
         """Search once.
 
+        What is drawn is the same for every environment, so that each gets the plan that it would
+        get alone.
+
         Args:
             objective: What to minimise.
-            bounds: Limits that every candidate keeps.
+            space: What actions there are; every candidate is made of them.
             generator: Source of all randomness.
             environments: Number of environments E to plan for side by side.
             previous: Where to start from, already shifted to the present.
-            seconds: Stop after the iteration in which this time ran out; None for no limit.
+            seconds: Time that the search may take; None for no limit. Candidates are evaluated
+                one by one at first, and then as many at once as there is time for.
 
         Raises:
-            InputError: The objective returns another shape or NaN, or `previous` does not fit.
+            InputError: The planner cannot choose such actions, the objective returns another
+                shape or no finite cost for an environment, or `previous` does not fit.
         """
+        self.check(space)
+        shape = (environments, self.horizon, space.width)
+        if previous is not None and previous.actions.shape != shape:
+            raise InputError(
+                f"previous plan: expected actions of shape (E, T, A) = {shape}, "
+                f"got {tuple(previous.actions.shape)}"
+            )
+        start = None if previous is None else space.nearest(previous.actions)
+        others = None if previous is None else space.nearest(previous.others)
+        search = Search(objective, space, generator, shape, start, others, seconds)
+        actions, others = self.search(search)
+        return Plan(
+            actions=actions,
+            cost=search.best_cost,
+            evaluations=search.evaluations,
+            dropped=search.dropped,
+            seconds=search.elapsed,
+            others=others,
+        )

@@ -1,32 +1,44 @@
-"""What all planners that draw candidates share: one loop, in which each refits its search."""
+"""The loop that all planners that draw candidates share; each refits what it draws from."""
 
 from __future__ import annotations
 
 import math
-import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from worldmodel.errors import InputError
+from worldmodel.planners.chunks import decisions, repeated
 from worldmodel.planners.noise import TruncatedNormal
-from worldmodel.planners.planner import Bounds, Objective, Plan, Planner, PlannerConfig
+from worldmodel.planners.planner import Planner, PlannerConfig
+from worldmodel.planners.search import Search
+from worldmodel.planners.space import Bounds
+
+
+class Distribution(Protocol):
+    """What candidates are drawn from."""
+
+    @property
+    def center(self) -> Tensor:
+        """The one candidate that stands for it. Shape (E, T', A)."""
+        ...
+
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        """Draw `count` candidates, from the same noise for every environment: (E, N, T', A)."""
+        ...
 
 
 @dataclass(frozen=True)
-class SamplingConfig(PlannerConfig, ABC):
-    """Options that sampling planners share.
+class PopulationConfig(PlannerConfig, ABC):
+    """Options of planners that draw a population of candidates.
 
     Attributes:
         horizon: Steps T of a plan.
-        candidates: Sequences N evaluated per iteration; one of them is the current mean.
-        iterations: Rounds of sampling and refitting.
+        candidates: Sequences N evaluated per iteration; one is the center of the distribution.
+        iterations: Rounds of drawing and refitting.
         kept: Best candidates that compete again in the next iteration, without a new evaluation.
-        initial_std: Standard deviation of the first iteration, as a share of half the range.
-        noise_correlation: Correlation of the noise between successive actions, in [0, 1).
         chunk: Steps for which each action is repeated; a plan continues unchanged when multiples
             of it were executed.
 
@@ -38,8 +50,6 @@ class SamplingConfig(PlannerConfig, ABC):
     candidates: int = 80
     iterations: int = 3
     kept: int = 3
-    initial_std: float = 0.5
-    noise_correlation: float = 0.0
     chunk: int = 1
 
     def __post_init__(self) -> None:
@@ -47,23 +57,40 @@ class SamplingConfig(PlannerConfig, ABC):
         self._check("candidates", self.candidates >= 1, "at least 1")
         self._check("iterations", self.iterations >= 1, "at least 1")
         self._check("kept", 1 <= self.kept <= self.candidates, f"1 to {self.candidates} candidates")
-        self._check("initial_std", 0 < self.initial_std < math.inf, "above 0 and finite")
-        self._check("noise_correlation", 0 <= self.noise_correlation < 1, "at least 0 and below 1")
         self._check(
             "chunk", 1 <= self.chunk <= self.horizon, f"1 to {self.horizon} steps of the horizon"
         )
 
-    def _check(self, name: str, holds: bool, expected: str) -> None:
-        if not holds:
-            kind = type(self).__name__
-            raise InputError(f"{kind}.{name}: expected {expected}, got {getattr(self, name)}")
+
+@dataclass(frozen=True)
+class SamplingConfig(PopulationConfig, ABC):
+    """Options of planners that draw continuous actions; see `PopulationConfig` for the others.
+
+    Attributes:
+        initial_std: Standard deviation of the first iteration, as a share of half the range.
+        color: Exponent of the noise's power spectrum over time, at least 0: 0 draws every action
+            anew, larger ones draw smoother sequences.
+
+    Raises:
+        InputError: An option is out of range; names it and its value.
+    """
+
+    initial_std: float = 0.5
+    color: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check("initial_std", 0 < self.initial_std < math.inf, "above 0 and finite")
+        self._check("color", 0 <= self.color < math.inf, "at least 0 and finite")
 
 
-Options = TypeVar("Options", bound=SamplingConfig)
+Options = TypeVar("Options", bound=PopulationConfig)
+NormalOptions = TypeVar("NormalOptions", bound=SamplingConfig)
+Drawn = TypeVar("Drawn", bound=Distribution)
 
 
-class SamplingPlanner(Planner, ABC, Generic[Options]):
-    """Draws candidates that keep the bounds, evaluates them, and refits what it draws from.
+class PopulationPlanner(Planner, ABC, Generic[Options, Drawn]):
+    """Draws candidates, evaluates them, and refits what it draws from.
 
     It starts around the previous plan; the best candidates compete again in the next iteration
     (iCEM; Pinneri et al., CoRL 2020), so the best cost never rises, and the plan is the best
@@ -79,87 +106,93 @@ class SamplingPlanner(Planner, ABC, Generic[Options]):
         return self.config.horizon
 
     @abstractmethod
-    def refit(self, search: TruncatedNormal, sequences: Tensor, costs: Tensor) -> TruncatedNormal:
+    def start(self, search: Search) -> Drawn:
+        """What the first iteration draws from, of T' decisions."""
+
+    @abstractmethod
+    def refit(self, drawn: Drawn, sequences: Tensor, costs: Tensor) -> Drawn:
         """What the next iteration draws from.
 
         Args:
-            search: What this iteration drew from, of T' decisions.
+            drawn: What this iteration drew from.
             sequences: Candidates of this iteration and the best of those before. Shape
                 (E, K, T', A).
-            costs: Theirs, never NaN. Shape (E, K).
+            costs: Theirs, infinite for those that do not count. Shape (E, K).
         """
 
-    def plan(
-        self,
-        objective: Objective,
-        bounds: Bounds,
-        generator: torch.Generator,
-        *,
-        environments: int = 1,
-        previous: Plan | None = None,
-        seconds: float | None = None,
-    ) -> Plan:
-        """See `Planner.plan`."""
-        start = time.perf_counter()
-        config = self.config
-        search = self._start(bounds, environments, previous)
-        best = search.mean.new_empty(environments, 0, *search.mean.shape[1:])
-        costs = search.mean.new_empty(environments, 0)
-        evaluations = 0
-        for _ in range(config.iterations):
-            drawn = search.sample(config.candidates - 1, generator)
-            fresh = torch.cat([search.mean[:, None], drawn], dim=1)
+    def population(self, iteration: int) -> int:
+        """Candidates that are evaluated in an iteration, the first being 0."""
+        return self.config.candidates
+
+    def carried(self, search: Search) -> Tensor:
+        """Candidates of the first iteration that an earlier plan left. Shape (E, K, T', A)."""
+        return self.decisions(search.others[:, :0])
+
+    def search(self, search: Search) -> tuple[Tensor, Tensor]:
+        """See `Planner.search`."""
+        best, _ = self.explore(search)
+        return search.best, best
+
+    def explore(self, search: Search) -> tuple[Tensor, Drawn]:
+        """All iterations, or those for which there is time.
+
+        Returns:
+            The best candidates, best first, shape (E, K, T, A), and what the last iteration left to
+            draw from.
+        """
+        drawn, fresh = self.start(search), self.carried(search)
+        best = fresh[:, :0]
+        costs = best.new_empty(best.shape[:2])
+        for iteration in range(self.config.iterations):
+            missing = self.population(iteration) - fresh.shape[1] - 1
+            sampled = drawn.sample(missing, search.generator)
+            fresh = torch.cat([drawn.center[:, None], fresh, sampled], dim=1)
             sequences = torch.cat([best, fresh], dim=1)
-            costs = torch.cat([costs, _evaluate(objective, self._actions(fresh))], dim=1)
-            search = self.refit(search, sequences, costs)
-            best, costs = lowest(sequences, costs, config.kept)
-            evaluations += config.candidates
-            if seconds is not None and time.perf_counter() - start >= seconds:
+            costs = torch.cat([costs, search.costs(self.actions(fresh))], dim=1)
+            best, kept = lowest(sequences, costs, self.config.kept)
+            if search.over:
                 break
-        return Plan(
-            actions=self._actions(best[:, 0]),
-            cost=costs[:, 0],
-            evaluations=evaluations,
-            seconds=time.perf_counter() - start,
-        )
+            drawn, costs, fresh = self.refit(drawn, sequences, costs), kept, fresh[:, :0]
+        return self.actions(best), drawn
 
-    def _start(self, bounds: Bounds, environments: int, previous: Plan | None) -> TruncatedNormal:
-        """Around the previous plan, or around the middle of the bounds."""
-        shape = (environments, self.horizon, len(bounds.low))
-        if previous is None:
-            mean = bounds.middle.expand(shape)
-        elif previous.actions.shape == shape:
-            mean = bounds.clamp(previous.actions)
-        else:
-            raise InputError(
-                f"previous plan: expected actions of shape (E, T, A) = {shape}, "
-                f"got {tuple(previous.actions.shape)}"
-            )
-        mean = mean[:, :: self.config.chunk]
-        std = (self.config.initial_std * bounds.half_range).expand_as(mean)
-        return TruncatedNormal(mean, std, bounds, self.config.noise_correlation)
+    def decisions(self, actions: Tensor) -> Tensor:
+        """The first action of every chunk, (..., T', A), of actions (..., T, A)."""
+        return decisions(actions, self.config.chunk)
 
-    def _actions(self, sequences: Tensor) -> Tensor:
+    def actions(self, sequences: Tensor) -> Tensor:
         """Repeat each decision (..., T', A) for its chunk of steps. Shape (..., T, A)."""
-        repeated = sequences.repeat_interleave(self.config.chunk, dim=-2)
-        return repeated[..., : self.horizon, :]
+        return repeated(sequences, self.config.chunk, self.horizon)
+
+
+class SamplingPlanner(PopulationPlanner[NormalOptions, TruncatedNormal], ABC):
+    """Draws continuous actions from a normal distribution that is truncated to the bounds."""
+
+    def start(self, search: Search) -> TruncatedNormal:
+        """Around the previous plan, or around the middle of the bounds."""
+        return around(search, self.config.initial_std, self.config.color, self.config.chunk)
+
+
+def around(search: Search, std: float, color: float, chunk: int) -> TruncatedNormal:
+    """Decisions around the previous plan, or around the middle of the bounds.
+
+    Args:
+        search: Whose actions are continuous.
+        std: Standard deviation, as a share of half the range.
+        color: See `SamplingConfig`.
+        chunk: Steps for which each decision is repeated.
+    """
+    bounds = search.space
+    assert isinstance(bounds, Bounds)
+    middle = bounds.middle.expand(search.shape)
+    mean = decisions(middle if search.start is None else search.start, chunk)
+    return TruncatedNormal(mean, (std * bounds.half_range).expand_as(mean), bounds, color)
 
 
 def lowest(sequences: Tensor, costs: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The sequences (E, K, T', A) of lowest cost and their costs (E, K), best first."""
-    costs, order = costs.topk(count, dim=1, largest=False)
+    """The sequences (E, K, T', A) of lowest cost and their costs (E, K), best first.
+
+    Where fewer than `count` have a finite cost the best stands for the others.
+    """
+    costs, order = costs.topk(min(count, costs.shape[1]), dim=1, largest=False)
+    order = torch.where(torch.isfinite(costs), order, order[:, :1])
     return sequences.take_along_dim(order[:, :, None, None], dim=1), costs
-
-
-@torch.inference_mode()
-def _evaluate(objective: Objective, actions: Tensor) -> Tensor:
-    """Costs (E, N) of actions (E, N, T, A), in the type of the actions."""
-    costs = objective(actions).to(actions)
-    if costs.shape != actions.shape[:2]:
-        raise InputError(
-            f"objective: expected costs of shape (E, N) = {tuple(actions.shape[:2])}, "
-            f"got {tuple(costs.shape)}"
-        )
-    if missing := int(costs.isnan().sum()):
-        raise InputError(f"objective: expected numbers, got NaN for {missing} of {costs.numel()}")
-    return costs

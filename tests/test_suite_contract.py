@@ -15,7 +15,7 @@ from worldmodel.envs.suite import SUITES
 from worldmodel.errors import InputError
 from worldmodel.frames import as_frames
 from worldmodel.planners.cost import Scene
-from worldmodel.planners.planner import Bounds
+from worldmodel.planners.space import Bounds, action_space_of
 
 TASKS = [f"{suite}/{task}" for suite in SUITES for task in SUITES[suite].tasks]
 SIZE = (48, 64)
@@ -32,8 +32,14 @@ def env(name: str) -> Iterator[GoalEnv]:
         yield env
 
 
+def bounds_of(env: GoalEnv) -> Bounds:
+    space = action_space_of(env.action_space)
+    assert isinstance(space, Bounds)
+    return space
+
+
 def actions(env: GoalEnv, count: int) -> np.ndarray:
-    space = Bounds.of(env.action_space)
+    space = bounds_of(env)
     low, high = space.low.numpy(), space.high.numpy()
     return np.random.default_rng(0).uniform(low, high, (count, len(low))).astype(np.float32)
 
@@ -44,9 +50,9 @@ def test_what_is_registered_fits(name: str, env: GoalEnv) -> None:
     assert suite.steps(task) > 0
     assert suite.unit
     assert env.domain == suite.domains[0]
-    assert len(env.action_names) == len(Bounds.of(env.action_space).low)
+    assert len(env.action_names) == len(bounds_of(env).low)
     planning = suite.task(task).planning
-    planning.agent(SimulatorForesight(env), Bounds.of(env.action_space))
+    planning.agent(SimulatorForesight(env), bounds_of(env))
     env.reset(seed=0)
     goal = as_frames(env.goal_image)
     planning.aim(Scene(goal[:, None], goal))
@@ -113,7 +119,7 @@ def test_every_domain_looks_different(name: str) -> None:
 
 
 def test_policies_and_experts_keep_the_bounds(name: str, env: GoalEnv) -> None:
-    bounds = Bounds.of(env.action_space)
+    bounds = bounds_of(env)
     env.reset(seed=0)
     chosen = [
         action
@@ -124,7 +130,7 @@ def test_policies_and_experts_keep_the_bounds(name: str, env: GoalEnv) -> None:
         chosen.append(env.expert_action())
     for action in chosen:
         wanted = torch.from_numpy(np.asarray(action, np.float32))
-        torch.testing.assert_close(bounds.clamp(wanted), wanted)
+        torch.testing.assert_close(bounds.nearest(wanted), wanted)
 
 
 def test_the_robot_knows_its_state_within_bounds(env: GoalEnv) -> None:

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from worldmodel.planners.costs.goal_image import GoalImage
     from worldmodel.planners.foresight import ModelForesight
     from worldmodel.planners.objective import objective
-    from worldmodel.planners.planner import Bounds
+    from worldmodel.planners.space import Bounds
     from worldmodel.training.train import TrainConfig, train
 
     __version__: str
 
 _WHERE = {
-    "Bounds": "planners.planner",
+    "Bounds": "planners.space",
     "CEM": "planners.cem",
     "CEMConfig": "planners.cem",
     "Clip": "clip",

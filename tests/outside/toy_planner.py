@@ -29,7 +29,7 @@ class HillClimbingConfig(SamplingConfig):
 class HillClimbing(SamplingPlanner[HillClimbingConfig]):
     """Draws around the best candidate so far."""
 
-    def refit(self, search: TruncatedNormal, sequences: Tensor, costs: Tensor) -> TruncatedNormal:
+    def refit(self, drawn: TruncatedNormal, sequences: Tensor, costs: Tensor) -> TruncatedNormal:
         """Around the best, narrower."""
         best, _ = lowest(sequences, costs, 1)
-        return replace(search, mean=best[:, 0], std=self.config.shrink * search.std)
+        return replace(drawn, mean=best[:, 0], std=self.config.shrink * drawn.std)
