@@ -21,8 +21,9 @@ from worldmodel.rollout import imagine, observe
 WITH_BUS = ("mode-rnn",)
 """Architectures with a slot bus."""
 
-CONTEXT, LENGTH = 2, 12
-"""Frames that are observed of a recorded clip, and its frames; the rest is imagined."""
+CONTEXT, LENGTH = 1, 12
+"""Frames that are observed of a recorded clip, and its frames; the rest is imagined. A bus takes
+some steps to fill: with one frame observed, those of an episode's first plan are among them."""
 
 
 @final
