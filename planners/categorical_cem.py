@@ -7,6 +7,7 @@ from typing import final
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from worldmodel.planners.noise import Categorical
 from worldmodel.planners.sampling import PopulationConfig, PopulationPlanner, lowest
@@ -51,9 +52,26 @@ class CategoricalCEMConfig(PopulationConfig):
 
 @final
 class CategoricalCEM(PopulationPlanner[CategoricalCEMConfig, Categorical]):
-    """The cross-entropy method for choices (Rubinstein, 1999): frequencies among the elites."""
+    """The cross-entropy method for choices (Rubinstein, 1999): frequencies among the elites.
+
+    Where there are no more sequences than would be drawn, all are tried instead, each once.
+    """
 
     spaces = (Choices,)
+
+    def search(self, search: Search) -> tuple[Tensor, Tensor]:
+        """See `Planner.search`."""
+        assert isinstance(search.space, Choices)
+        steps = -(-self.horizon // self.config.chunk)
+        drawn = self.config.candidates * self.config.iterations
+        if len(search.space.actions) ** steps >= drawn:
+            return super().search(search)
+        start = search.space.rest(search.shape[:2]) if search.start is None else search.start
+        every = self.actions(_every(search.space, steps))
+        candidates = torch.cat([start[:, None], every.expand(len(start), *every.shape)], dim=1)
+        for part in candidates.split(self.config.candidates, dim=1):
+            search.costs(part)
+        return search.best, search.best[:, None]
 
     def start(self, search: Search) -> Categorical:
         """All choices equally likely, the previous plan's more so."""
@@ -77,5 +95,11 @@ class CategoricalCEM(PopulationPlanner[CategoricalCEMConfig, Categorical]):
 
     def _frequency(self, choices: Choices, sequences: Tensor) -> Tensor:
         """How often each choice is taken at each step: (E, T', K) of sequences (E, N, T', A)."""
-        taken = torch.nn.functional.one_hot(choices.index(sequences), len(choices.actions))
+        taken = one_hot(choices.index(sequences), len(choices.actions))
         return taken.to(choices.actions).mean(1)
+
+
+def _every(choices: Choices, steps: int) -> Tensor:
+    """All sequences of so many choices. Shape (N, T', A)."""
+    rows = torch.arange(len(choices.actions), device=choices.actions.device)
+    return choices.actions[torch.cartesian_prod(*[rows] * steps).reshape(-1, steps)]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from worldmodel.planners.cem import CEMConfig, CEMPlanner
 from worldmodel.planners.chunks import decisions
-from worldmodel.planners.gradient import descend
+from worldmodel.planners.gradient import descend, warm_up
 from worldmodel.planners.search import Search
 
 
@@ -45,6 +45,10 @@ class CEMGradient(CEMPlanner[CEMGradientConfig]):
     """CEM finds the valley, Adam its floor (Bharadhwaj et al., L4DC 2020)."""
 
     needs_gradients = True
+
+    def __init__(self, config: CEMGradientConfig) -> None:
+        super().__init__(config)
+        warm_up()
 
     def search(self, search: Search) -> tuple[Tensor, Tensor]:
         """See `Planner.search`."""

