@@ -36,6 +36,9 @@ from worldmodel.planners.costs.slot_bus import SlotBus
 from worldmodel.planners.foresight import EnsembleForesight
 
 HORIZON, CHUNK, HISTORY = 8, 2, 4
+LAYERS = 3
+"""Of the shipped ModeRNN."""
+
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 Episode = dict[str, np.ndarray]
@@ -51,12 +54,11 @@ def main() -> None:
     parser.add_argument("--domain", default="ash")
     given = parser.parse_args()
     models = [load(name).model for name in ("mode-rnn-tabletop", "predrnn-v2-tabletop")]
-    layers = range(len([key for key in models[0].initial_state(1) if "bus" in str(key)]))
     penalties = {
         f"slot-bus, layer {layer}": SlotBus.fitted(
             models[0], [str(given.logs)], given.clusters, clips=200, layer=layer
         )
-        for layer in layers
+        for layer in range(LAYERS)
     }
     foresight = EnsembleForesight(models)
     with closing(SUITES["tabletop"].make("push", given.domain, 64)) as env:

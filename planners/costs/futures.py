@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from worldmodel.errors import InputError
+from worldmodel.planners.cost import Scene
 
 
 def by_environment(futures: Tensor, environments: int) -> Tensor:
@@ -40,3 +42,8 @@ def difference(futures: Tensor, known: Tensor, what: str, name: str) -> Tensor:
         )
     known = known.to(futures.device)[:, None]
     return (by_environment(futures, len(known)) - known).flatten(0, 1)
+
+
+def device_of(scene: Scene) -> torch.device:
+    """Where futures are imagined."""
+    return scene.models[0].device if scene.models else scene.start.device

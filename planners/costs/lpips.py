@@ -14,7 +14,7 @@ from worldmodel.errors import InputError
 from worldmodel.imagined import Imagined
 from worldmodel.models.published.state_dict import read_state_dict
 from worldmodel.planners.cost import Cost, CostConfig, Scene
-from worldmodel.planners.costs.futures import by_environment
+from worldmodel.planners.costs.futures import by_environment, device_of
 
 SMALLEST = 31
 """Side in pixels below which AlexNet's last feature maps have no position left."""
@@ -54,7 +54,8 @@ class LPIPSConfig(CostConfig):
 
     def build(self, scene: Scene) -> LPIPS:
         """See `CostConfig.build`."""
-        return LPIPS(scene.goal, AlexNetFeatures.read(self.backbone), read_linear(self.linear))
+        features = AlexNetFeatures.read(self.backbone).to(device_of(scene))
+        return LPIPS(scene.goal, features, read_linear(self.linear))
 
 
 @final
@@ -128,7 +129,7 @@ class LPIPS(Cost):
 
     Args:
         goal: Values in [0, 1], of at least 31 x 31 pixels. Shape (E, C, H, W).
-        features: AlexNet with trained weights.
+        features: AlexNet with trained weights, where the frames are to be compared.
         linear: Weights of each layer's channels.
 
     Raises:
@@ -141,8 +142,9 @@ class LPIPS(Cost):
                 f"lpips: expected pictures of at least {SMALLEST} x {SMALLEST} pixels, which "
                 f"AlexNet needs, got {goal.shape[-2]} x {goal.shape[-1]}"
             )
-        self._network, self._linear = features, linear
-        self._shape = goal.shape[1:]
+        self._network, self._shape = features, goal.shape[1:]
+        self._device = next(features.parameters()).device
+        self._linear = [weights.to(self._device) for weights in linear]
         with torch.no_grad():
             self._goal = self._features(goal)
 
@@ -158,27 +160,19 @@ class LPIPS(Cost):
                 f"frame: expected shape {tuple(self._shape)} like the goal, "
                 f"got {tuple(frame.shape[1:])}"
             )
-        self._move(frame.device)
-        total = frame.new_zeros(len(frame))
-        for ours, goal, weights in zip(
-            self._features(frame), self._goal, self._linear, strict=True
-        ):
+        total = torch.zeros(len(frame), device=self._device)
+        maps = self._features(frame)
+        for ours, goal, weights in zip(maps, self._goal, self._linear, strict=True):
             away = (by_environment(ours, len(goal)) - goal[:, None]).flatten(0, 1)
             weighted = torch.einsum("bdhw,d->bhw", away.square(), weights)
             total = total + weighted.mean((1, 2))
-        return total
+        return total.to(frame.device)
 
     def _features(self, frames: Tensor) -> list[Tensor]:
         """Feature maps of length 1 at every position."""
-        shift, scale = (frames.new_tensor(numbers)[:, None, None] for numbers in (_SHIFT, _SCALE))
-        colored = frames.expand(-1, 3, -1, -1)
+        colored = frames.to(self._device).expand(-1, 3, -1, -1)
+        shift, scale = (colored.new_tensor(numbers)[:, None, None] for numbers in (_SHIFT, _SCALE))
         return [_normalised(maps) for maps in self._network((2 * colored - 1 - shift) / scale)]
-
-    def _move(self, device: torch.device) -> None:
-        if self._goal[0].device != device:
-            self._network = self._network.to(device)
-            self._goal = [maps.to(device) for maps in self._goal]
-            self._linear = [weights.to(device) for weights in self._linear]
 
 
 def _normalised(maps: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from worldmodel.errors import InputError
 from worldmodel.imagined import Imagined
 from worldmodel.output_folder import check_empty, check_writable
 from worldmodel.planners.cost import Cost, CostConfig, Scene
+from worldmodel.planners.costs.futures import device_of
 
 WEIGHTS, CARD = "classifier.safetensors", "classifier.yaml"
 """Files of a classifier's folder."""
@@ -46,8 +47,9 @@ class SuccessClassifierConfig(CostConfig):
                 f"classifier: {self.classifier} was trained on frames of (C, H, W) = "
                 f"{card.frame_shape}, these have {tuple(scene.start.shape[1:])}"
             )
-        device = scene.models[0].device if scene.models else scene.start.device
-        return SuccessClassifier(network.to(device))
+        device = device_of(scene)
+        network.to(device)
+        return SuccessClassifier(lambda frames: network(frames.to(device)).to(frames.device))
 
 
 @final
