@@ -35,6 +35,11 @@ class Aim:
     cost: Cost
     limits: tuple[Limit, ...] = ()
 
+    def observe(self, action: Tensor | None, frame: Tensor) -> None:
+        """Tell all costs what is really seen, see `Cost.observe`."""
+        for cost in (self.cost, *(limit.quantity for limit in self.limits)):
+            cost.observe(action, frame)
+
 
 def towards_goal_image(scene: Scene) -> Aim:
     """Towards the goal picture, as `GoalImage` measures it."""
@@ -161,7 +166,7 @@ class VisualMPC:
 
     def check(self, goal: Tensor, seen: Tensor) -> None:
         """See `Agent.check`."""
-        self._aim_at(Scene(as_goals(goal), seen, self._foresight.models))
+        self._aimed(Scene(as_goals(goal), seen, self._foresight.models))
 
     def reset(self, goal: Goal | Cost, generator: torch.Generator | int = 0) -> None:
         """Begin an episode.
@@ -273,18 +278,22 @@ class VisualMPC:
             goals = episode.goal
             if len(goals) == 1:
                 goals = goals.expand(len(frame), *goals.shape[1:])
-            episode.aim = self._aim_at(Scene(goals, frame, self._foresight.models))
-        if episode.aim.limits and not self._planner.keeps_limits:
-            raise InputError(
-                f"limits: {type(self._planner).__name__} keeps none; the planner 'lagrangian' does"
-            )
+            episode.aim = self._aimed(Scene(goals, frame, self._foresight.models))
         episode.blind = torch.zeros(len(frame), dtype=torch.long)
         self._foresight.reset(frame)
         if self._megabytes is not None:
             rest = self._space.rest((len(frame),))
             fit = candidates_within(self._megabytes, self._foresight, rest)
             self._at_once = min(self._at_once or fit, fit)
-        episode.aim.cost.observe(None, frame)
+        episode.aim.observe(None, frame)
+
+    def _aimed(self, scene: Scene) -> Aim:
+        aim = self._aim_at(scene)
+        if aim.limits and not self._planner.keeps_limits:
+            raise InputError(
+                f"limits: {type(self._planner).__name__} keeps none; the planner 'lagrangian' does"
+            )
+        return aim
 
     def _look(self, episode: _Episode, seen: Tensor | np.ndarray | None, fault: str | None) -> None:
         """Take in what is seen; for what is missing, what was foreseen."""
@@ -313,7 +322,7 @@ class VisualMPC:
         assert frame is not None
         self._foresight.observe(action, frame)
         assert episode.aim is not None
-        episode.aim.cost.observe(action, frame)
+        episode.aim.observe(action, frame)
 
     def _replan(self, episode: _Episode, begun: float) -> None:
         before = episode.plan.shifted(episode.executed) if episode.plan else None
