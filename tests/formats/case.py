@@ -58,10 +58,12 @@ class FormatCase(ABC):
     Attributes:
         reader: What is tested.
         tolerance: Largest mean absolute difference of decoded pixels, in bytes; 0 for exact.
+        raw: Whether numbers lie bare in their files, where other bytes are just other numbers.
     """
 
     reader: ClassVar[type[Reader]]
     tolerance: ClassVar[float] = 0.0
+    raw: ClassVar[bool] = False
 
     @abstractmethod
     def write(self, folder: Path) -> list[Truth]:

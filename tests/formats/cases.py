@@ -24,6 +24,7 @@ from formats.robomimic import RobomimicCase
 from formats.robonet import RoboNetCase
 from formats.rosbag import RosBagCase
 from formats.sevir import SEVIRCase
+from formats.tensordict import TensorDictCase
 
 CASES: list[FormatCase] = [
     ArraysCase(),
@@ -47,4 +48,5 @@ CASES: list[FormatCase] = [
     RoboNetCase(),
     RosBagCase(),
     SEVIRCase(),
+    TensorDictCase(),
 ]

@@ -19,6 +19,7 @@ FORMATS: Registry[Format] = Registry(
         "robonet": f"{_HERE}.robots.robonet:FORMAT",
         "minari": f"{_HERE}.robots.minari:FORMAT",
         "robomimic": f"{_HERE}.robots.robomimic:FORMAT",
+        "tensordict": f"{_HERE}.robots.tensordict:FORMAT",
         "rosbag": f"{_HERE}.robots.rosbag:FORMAT",
         "kth": f"{_HERE}.video.kth:FORMAT",
         "kth-frames": f"{_HERE}.video.kth_frames:FORMAT",
