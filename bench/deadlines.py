@@ -1,7 +1,7 @@
 """By how much planners overrun the time they are given.
 
-Usage: python bench/deadlines.py. Objectives sleep for 0.01 to 2 seconds per population of 80, and
-planners are given 0.05, 0.2 and 1 second; the worst of five plans counts. Run it on a quiet machine.
+Usage: python bench/deadlines.py, on a quiet machine. Objectives sleep for 0.01 to 2 seconds per
+population of 80, and planners are given 0.05, 0.2 and 1 second; the worst of five plans counts.
 """
 
 from __future__ import annotations

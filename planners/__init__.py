@@ -28,7 +28,24 @@ PLANNERS: Registry[type[PlannerConfig]] = Registry(
 )
 """What searches for actions, by name."""
 
+_COSTS = "worldmodel.planners.costs"
+
 COSTS: Registry[type[CostConfig]] = Registry(
-    "cost", {"goal-image": "worldmodel.planners.costs.goal_image:GoalImageConfig"}
+    "cost",
+    {
+        "goal-image": f"{_COSTS}.goal_image:GoalImageConfig",
+        "background-weighted": f"{_COSTS}.background_weighted:BackgroundWeightedConfig",
+        "goal-sequence": f"{_COSTS}.goal_sequence:GoalSequenceConfig",
+        "goal-latent": f"{_COSTS}.goal_latent:GoalLatentConfig",
+        "lpips": f"{_COSTS}.lpips:LPIPSConfig",
+        "designated-pixel": f"{_COSTS}.designated_pixel:DesignatedPixelConfig",
+        "success-classifier": f"{_COSTS}.success_classifier:SuccessClassifierConfig",
+        "region-change": f"{_COSTS}.region_change:RegionChangeConfig",
+        "disagreement": f"{_COSTS}.disagreement:DisagreementConfig",
+        "slot-bus": f"{_COSTS}.slot_bus:SlotBusConfig",
+        "action-penalty": f"{_COSTS}.action_penalty:ActionPenaltyConfig",
+        "smoothness": f"{_COSTS}.smoothness:SmoothnessConfig",
+        "weighted-sum": f"{_COSTS}.weighted_sum:WeightedSumConfig",
+    },
 )
-"""What compares an imagined future with a goal, by name."""
+"""What judges an imagined future, mostly by a goal, by name."""

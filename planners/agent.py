@@ -20,6 +20,7 @@ from worldmodel.planners.costs.goal_image import GoalImage
 from worldmodel.planners.foresight import Foresight
 from worldmodel.planners.goals import Goal, as_goals
 from worldmodel.planners.latency import Latency, Stopwatch, TimedForesight
+from worldmodel.planners.memory import candidates_within
 from worldmodel.planners.objective import Limit, objective
 from worldmodel.planners.planner import Plan, Planner
 from worldmodel.planners.space import ActionSpace, action_space_of
@@ -33,6 +34,11 @@ class Aim:
 
     cost: Cost
     limits: tuple[Limit, ...] = ()
+
+    def observe(self, action: Tensor | None, frame: Tensor) -> None:
+        """Tell all costs what is really seen, see `Cost.observe`."""
+        for cost in (self.cost, *(limit.quantity for limit in self.limits)):
+            cost.observe(action, frame)
 
 
 def towards_goal_image(scene: Scene) -> Aim:
@@ -85,6 +91,7 @@ class VisualMPC:
         action_repeat: Times that each action is executed; the model sees every so many frames.
         schedule: Which steps of a plan count how much.
         at_once: Candidates imagined side by side; all if None.
+        megabytes: Memory that candidates may take side by side; no limit if None.
         seconds: Time in which each `act` must plan; None for no limit.
         blind_steps: Frames in a row that may be missing.
         late_after: Age in seconds above which a frame counts as missing; None for no limit.
@@ -104,6 +111,7 @@ class VisualMPC:
         action_repeat: int = 1,
         schedule: Schedule = LAST_STEP,
         at_once: int | None = None,
+        megabytes: float | None = None,
         seconds: float | None = None,
         blind_steps: int = 3,
         late_after: float | None = None,
@@ -123,9 +131,11 @@ class VisualMPC:
         _check_range("seconds", seconds, 0)
         _check_range("late_after", late_after, 0)
         _check_range("at_once", at_once, 1)
+        _check_range("megabytes", megabytes, 0)
         self._watch = Stopwatch()
         self._foresight, self._planner = TimedForesight(foresight, self._watch), planner
         self._schedule, self._at_once, self._seconds = schedule, at_once, seconds
+        self._megabytes = megabytes
         self._replan_every, self._action_repeat = replan_every, action_repeat
         self._blind_steps, self._late_after, self._aim_at = blind_steps, late_after, aim
         self._episode: _Episode | None = None
@@ -156,7 +166,7 @@ class VisualMPC:
 
     def check(self, goal: Tensor, seen: Tensor) -> None:
         """See `Agent.check`."""
-        self._aim_at(Scene(as_goals(goal), seen, self._foresight.models))
+        self._aimed(Scene(as_goals(goal), seen, self._foresight.models))
 
     def reset(self, goal: Goal | Cost, generator: torch.Generator | int = 0) -> None:
         """Begin an episode.
@@ -268,14 +278,22 @@ class VisualMPC:
             goals = episode.goal
             if len(goals) == 1:
                 goals = goals.expand(len(frame), *goals.shape[1:])
-            episode.aim = self._aim_at(Scene(goals, frame, self._foresight.models))
-        if episode.aim.limits and not self._planner.keeps_limits:
+            episode.aim = self._aimed(Scene(goals, frame, self._foresight.models))
+        episode.blind = torch.zeros(len(frame), dtype=torch.long)
+        self._foresight.reset(frame)
+        if self._megabytes is not None:
+            rest = self._space.rest((len(frame),))
+            fit = candidates_within(self._megabytes, self._foresight, rest)
+            self._at_once = min(self._at_once or fit, fit)
+        episode.aim.observe(None, frame)
+
+    def _aimed(self, scene: Scene) -> Aim:
+        aim = self._aim_at(scene)
+        if aim.limits and not self._planner.keeps_limits:
             raise InputError(
                 f"limits: {type(self._planner).__name__} keeps none; the planner 'lagrangian' does"
             )
-        episode.blind = torch.zeros(len(frame), dtype=torch.long)
-        self._foresight.reset(frame)
-        episode.aim.cost.observe(None, frame)
+        return aim
 
     def _look(self, episode: _Episode, seen: Tensor | np.ndarray | None, fault: str | None) -> None:
         """Take in what is seen; for what is missing, what was foreseen."""
@@ -304,7 +322,7 @@ class VisualMPC:
         assert frame is not None
         self._foresight.observe(action, frame)
         assert episode.aim is not None
-        episode.aim.cost.observe(action, frame)
+        episode.aim.observe(action, frame)
 
     def _replan(self, episode: _Episode, begun: float) -> None:
         before = episode.plan.shifted(episode.executed) if episode.plan else None

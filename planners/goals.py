@@ -50,7 +50,7 @@ def as_goals(goal: Goal, channels: int = 3) -> Tensor:
 
 def _read(path: Path, channels: int) -> np.ndarray:
     try:
-        picture = iio.imread(path, mode="L" if channels == 1 else "RGB")
+        picture = iio.imread(path, plugin="pillow", mode="L" if channels == 1 else "RGB")
     except (OSError, ValueError, SyntaxError) as error:
         reason = " ".join(str(error).split())
         raise InputError(

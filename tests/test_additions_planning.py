@@ -49,7 +49,7 @@ def test_an_outside_planner_cost_and_suite_play_together(model: Path, tmp_path: 
         str(model),
         *("--suite=reacher", "--task=touch", "--contestants", "model", "null", "--episodes=2"),
         *("--planning.planner=hill-climbing", "--planning.planner.candidates=8"),
-        *("--planning.planner.horizon=3", "--planning.cost=goal-latent"),
+        *("--planning.planner.horizon=3", "--planning.cost=goal-feature"),
         f"--output={tmp_path / 'played'}",
     )
     assert done.returncode == 0, done.stderr
@@ -81,10 +81,10 @@ def test_a_cost_of_latents_tells_that_a_simulator_has_none(model: Path, tmp_path
         "plan",
         str(model),
         *("--suite=reacher", "--task=touch", "--contestants=oracle", "--episodes=1"),
-        *("--planning.cost=goal-latent", f"--output={tmp_path / 'played'}"),
+        *("--planning.cost=goal-feature", f"--output={tmp_path / 'played'}"),
     )
     assert done.returncode == 2
-    assert "goal-latent: expected a learned model, got none" in done.stderr
+    assert "cost 'goal-feature': expected a learned model, got a simulator" in done.stderr
 
 
 @pytest.mark.slow

@@ -216,7 +216,7 @@ def test_an_unknown_command(refused: Refused) -> None:
     refused(
         ["trian"],
         "'trian' is unknown; did you mean train? ",
-        "available: collect, data, train, evaluate, plan, import, models, demo",
+        "available: collect, data, train, evaluate, train-classifier, plan, import, models, demo",
     )
     refused(["data", "inspct"], "did you mean inspect? available: inspect, validate, convert")
 
@@ -467,7 +467,7 @@ def test_all_architectures_are_listed_with_what_they_cost(
 # --- Output folders
 
 
-WITHOUT_OUTPUT = ("models", "data validate")
+WITHOUT_OUTPUT = ("models", "serve", "data validate")
 
 
 @pytest.mark.parametrize("command", [name for name in WITH_OPTIONS if name not in WITHOUT_OUTPUT])
@@ -483,6 +483,7 @@ def test_a_file_is_no_output_folder(
         "plan": plan(file, f"--model={checkpoint}"),
         "demo": ["demo", f"--output={file}"],
         "import": ["import", "weights.pth", "--architecture=PredRNN", f"--output={file}"],
+        "train-classifier": ["train-classifier", str(logs), str(logs), f"--output={file}"],
         "data inspect": ["data", "inspect", str(logs), f"--sheet={file / 'sheet.png'}"],
         "data convert": ["data", "convert", str(logs), str(file), "--to=robonet"],
     }[command]

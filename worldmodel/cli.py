@@ -15,7 +15,9 @@ COMMANDS = {
     "data": "inspect, validate or convert recordings of any known format",
     "train": "train a world model on robot logs",
     "evaluate": "score a world model's predictions on held-out recordings",
+    "train-classifier": "train a cost of planning: is the task done in this picture?",
     "plan": "plan in a task, beside an oracle, random and no actions",
+    "serve": "plan for robots that ask over HTTP: a picture and a goal in, an action out",
     "import": "make a checkpoint of weights that others published",
     "models": "list the architectures: paper, size, cost, actions, stochastic or not",
     "demo": "all of it, from logs to planned motion, on one page",
@@ -25,7 +27,10 @@ _GROUP = Group(
     usage="worldmodel COMMAND [options]",
     package="worldmodel.commands",
     commands=COMMANDS,
-    modules={"import": "import_weights"},  # `import` is Python's
+    modules={
+        "import": "import_weights",  # `import` is Python's
+        "train-classifier": "train_classifier",
+    },
 )
 
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import final
 
 from torch import Tensor
 
 from worldmodel.imagined import Imagined
-from worldmodel.planners.cost import Cost
+from worldmodel.planners.cost import Cost, CostConfig, Scene
+
+
+@final
+@dataclass(frozen=True)
+class ActionPenaltyConfig(CostConfig):
+    """Builds `ActionPenalty`; it has no options."""
+
+    def build(self, scene: Scene) -> ActionPenalty:
+        """See `CostConfig.build`."""
+        return ActionPenalty()
 
 
 @final

@@ -13,18 +13,18 @@ from worldmodel.rollout import begin, imagine
 
 @final
 @dataclass(frozen=True)
-class GoalLatentConfig(CostConfig):
+class GoalFeatureConfig(CostConfig):
     """No options."""
 
     def build(self, scene: Scene) -> Cost:
         """See `CostConfig.build`."""
-        model = scene.model("goal-latent")
+        model = scene.model("goal-feature")
         rest = torch.zeros(len(scene.goal), 1, model.action_dim)
-        return GoalLatent(next(imagine(model, begin(model, scene.goal), rest)).latent)
+        return GoalFeature(next(imagine(model, begin(model, scene.goal), rest)).latent)
 
 
 @final
-class GoalLatent(Cost):
+class GoalFeature(Cost):
     """Mean squared difference to the latent of the goal, for E = 1."""
 
     def __init__(self, goal: Tensor) -> None:
