@@ -165,7 +165,8 @@ def test_choices_are_one_hot() -> None:
 
 def test_an_environment_can_be_transformed_and_moved() -> None:
     env = WorldModelEnv(SMALL["predrnn"].build(SIZE, 2), BOUNDS, COST, frame=pictures(1))
-    counted = TransformedEnv(TransformedEnv(env, InitTracker()), StepCounter(4))
+    counted = TransformedEnv(env, InitTracker())
+    counted.append_transform(StepCounter(4))
     rollout = counted.rollout(9, break_when_any_done=False)
     assert rollout["is_init"].flatten().tolist() == [t % 4 == 0 for t in range(9)]
     torch.testing.assert_close(rollout[4]["pixels"], pictures(1)[0])

@@ -140,7 +140,8 @@ def test_every_planner_plays_in_any_batch(name: str) -> None:
     config = PLANNERS[name](horizon=2)  # pyright: ignore[reportCallIssue]
     planner = MPCPlanner(spot_env(), config.build())
     for batch in ((), (2, 3)):
-        action = planner(present(*batch))["action"]
+        with torch.no_grad():  # as collectors call a policy
+            action = planner(present(*batch))["action"]
         assert action.shape == (*batch, 2)
         assert (action.abs() <= 0.5).all()
         assert not action.requires_grad
@@ -217,7 +218,8 @@ def test_a_plan_goes_on_until_an_episode_begins() -> None:
 
 def test_it_is_a_policy_of_transformed_environments_and_collectors() -> None:
     env = spot_env()
-    counted = TransformedEnv(TransformedEnv(env, InitTracker()), StepCounter(3))
+    counted = TransformedEnv(env, InitTracker())
+    counted.append_transform(StepCounter(3))
     rollout = counted.rollout(6, MPCPlanner(env, SMALL.build()), break_when_any_done=False)
     assert rollout["is_init"].flatten().tolist() == [True, False, False] * 2
     for last in (2, 5):
