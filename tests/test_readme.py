@@ -23,7 +23,7 @@ def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_every_command_is_shown() -> None:
-    shown = set(re.findall(r"`worldmodel (\w+)[ `]", TEXT))
+    shown = set(re.findall(r"`worldmodel ([\w-]+)[ `]", TEXT))
     assert shown - {"COMMAND"} == set(COMMANDS)
 
 
