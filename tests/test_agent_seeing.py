@@ -13,10 +13,8 @@ from test_agent import BOUNDS, SpotModel, positions, seeded, spot
 from worldmodel.errors import InputError
 from worldmodel.model import State
 from worldmodel.planners.agent import Aim, VisualMPC
-from worldmodel.planners.baselines import NullConfig
 from worldmodel.planners.cem import CEM, CEMConfig
 from worldmodel.planners.cost import Cost
-from worldmodel.planners.costs.action_penalty import ActionPenalty
 from worldmodel.planners.costs.goal_image import GoalImage
 from worldmodel.planners.foresight import EnsembleForesight, ModelForesight
 from worldmodel.planners.goals import as_goals
@@ -287,8 +285,9 @@ def test_other_units_than_those_of_training_are_refused(scale, fits):
 
 @pytest.mark.slow
 def test_a_long_life_needs_no_more_memory():
-    mpc = VisualMPC(ModelForesight(SpotModel()), NullConfig(2).build(), BOUNDS)
-    mpc.reset(ActionPenalty())
+    brief = CEMConfig(horizon=2, candidates=4, iterations=1, elites=2, kept=1)
+    mpc = VisualMPC(ModelForesight(SpotModel()), CEM(brief), BOUNDS)
+    mpc.reset(GoalImage(spot(GOAL)))
     frame = spot(HERE)
 
     def alive():
