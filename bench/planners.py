@@ -20,7 +20,7 @@ from worldmodel.envs.benchmark import BenchmarkConfig, benchmark
 from worldmodel.envs.suite import SUITES
 from worldmodel.planners import COSTS, PLANNERS
 from worldmodel.planners.planning import PlanningConfig
-from worldmodel.report.table import Table
+from worldmodel.report.table import Cell, Table
 
 EVALUATIONS = 80
 """Of every plan; each horizon steps of the model."""
@@ -57,7 +57,7 @@ def planning(task: str, planner: str, cost: str) -> PlanningConfig:
     )
 
 
-def rows(options: argparse.Namespace) -> Iterator[dict[str, object]]:
+def rows(options: argparse.Namespace) -> Iterator[dict[str, Cell]]:
     checkpoint = load(options.model)
     for task in options.tasks:
         for planner in options.planners:

@@ -8,7 +8,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 import torch
-from test_agent import BOUNDS, SpotModel, positions, seeded, spot
+from spots import BOUNDS, SpotModel, positions, seeded, spot
 
 from worldmodel.errors import InputError
 from worldmodel.model import State
@@ -231,9 +231,9 @@ def test_candidates_are_split_where_memory_is_short(candidates):
 def test_memory_counts_a_tensor_as_often_as_there_are_candidates():
     class Heavy(SpotModel):
         def transition(self, frame, action, state):
-            kept = [torch.zeros(len(frame), 1_000_000) for _ in range(2)]
+            kept = torch.zeros(len(frame), 2_000_000)
             frame, state = super().transition(frame, action, state)
-            return frame + kept[0][:, :1, None, None], state
+            return frame + kept[:, :1, None, None], state
 
     foresight = ModelForesight(Heavy())
     foresight.reset(spot(HERE))

@@ -216,7 +216,8 @@ def test_an_unknown_command(refused: Refused) -> None:
     refused(
         ["trian"],
         "'trian' is unknown; did you mean train? ",
-        "available: collect, data, train, evaluate, train-classifier, plan, serve, import, models, demo",
+        "available: collect, data, train, evaluate, train-classifier, plan, serve, "
+        "import, models, demo",
     )
     refused(["data", "inspct"], "did you mean inspect? available: inspect, validate, convert")
 

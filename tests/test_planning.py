@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from test_agent import BOUNDS, SpotModel, positions, spot
+from spots import BOUNDS, SpotModel, positions, spot
 
 from worldmodel.commands.plan import read
 from worldmodel.errors import InputError

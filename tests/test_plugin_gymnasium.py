@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
-from test_agent import SpotModel, positions, spot
+from spots import SpotModel, positions, spot
 
 from worldmodel.errors import InputError
 from worldmodel.planners.categorical_cem import CategoricalCEMConfig

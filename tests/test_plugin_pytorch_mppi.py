@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from test_agent import SpotModel, place, positions, seeded, seeing, spot
+from spots import SpotModel, place, positions, seeded, seeing, spot
 
 from worldmodel.errors import InputError
 from worldmodel.models.predrnn import PredRNNConfig

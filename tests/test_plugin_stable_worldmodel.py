@@ -6,7 +6,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from test_agent import SpotModel, positions, spot
+from spots import SpotModel, positions, spot
 
 from worldmodel.errors import InputError
 from worldmodel.planners.categorical_cem import CategoricalCEMConfig

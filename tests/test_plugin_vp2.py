@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from test_agent import SpotModel, place, spot
+from spots import SpotModel, place, spot
 
 from worldmodel.errors import InputError
 from worldmodel.models.predrnn import PredRNNConfig

@@ -22,7 +22,7 @@ import pytest
 import torch
 import uvicorn
 from PIL import Image
-from test_agent import SpotModel, spot
+from spots import SpotModel, spot
 
 from worldmodel.cli import main
 from worldmodel.errors import InputError, UnavailableError

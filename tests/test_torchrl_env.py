@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from spots import SpotModel, place, positions, spot
 from tensordict import TensorDict, TensorDictBase
-from test_agent import SpotModel, place, positions, spot
 from torch import Tensor, nn
 from torchrl.envs import InitTracker, StepCounter, TransformedEnv
 from torchrl.envs.utils import check_env_specs

@@ -7,9 +7,9 @@ from typing import Any, final
 
 import pytest
 import torch
+from spots import SpotModel, place, positions, spot
 from tensordict import TensorDict, TensorDictBase
 from tensordict.nn import TensorDictModule
-from test_agent import SpotModel, place, positions, spot
 from torch import Tensor, nn
 from torchrl.data import Bounded, Composite, OneHot, Unbounded
 from torchrl.envs import InitTracker, ModelBasedEnvBase, StepCounter, TransformedEnv

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from spots import SpotModel, spot
 from tensordict import TensorDict
-from test_agent import SpotModel, spot
 from torchrl.envs import EnvBase, SerialEnv
 from torchrl.envs.utils import check_env_specs
 
