@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import operator
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -125,6 +127,8 @@ class VisualMPC:
                 f"{type(planner).__name__}: expected a learned model, through which gradients "
                 "flow, got a simulator; 'cem' needs none"
             )
+        for name, count in [("replan_every", replan_every), ("action_repeat", action_repeat)]:
+            _whole_number(name, count)
         _check_range("replan_every", replan_every, 1, planner.horizon)
         _check_range("action_repeat", action_repeat, 1)
         _check_range("blind_steps", blind_steps, 0)
@@ -178,8 +182,8 @@ class VisualMPC:
         Raises:
             InputError: The goal is no picture, or none as the model sees it.
         """
-        if isinstance(generator, int):
-            generator = torch.Generator().manual_seed(generator)
+        if not isinstance(generator, torch.Generator):
+            generator = torch.Generator().manual_seed(_whole_number("generator", generator))
         if isinstance(goal, Cost):
             self._episode = _Episode(goal, generator)
             return
@@ -289,10 +293,8 @@ class VisualMPC:
 
     def _aimed(self, scene: Scene) -> Aim:
         aim = self._aim_at(scene)
-        if aim.limits and not self._planner.keeps_limits:
-            raise InputError(
-                f"limits: {type(self._planner).__name__} keeps none; the planner 'lagrangian' does"
-            )
+        if aim.limits:
+            check_keeps_limits(self._planner)
         return aim
 
     def _look(self, episode: _Episode, seen: Tensor | np.ndarray | None, fault: str | None) -> None:
@@ -352,6 +354,18 @@ class VisualMPC:
         episode.imagined_steps += plan.evaluations * self._planner.horizon
 
 
+def check_keeps_limits(planner: Planner) -> None:
+    """Refuse a planner that does not heed limits.
+
+    Raises:
+        InputError: Names it, and one that does.
+    """
+    if not planner.keeps_limits:
+        raise InputError(
+            f"limits: {type(planner).__name__} keeps none; the planner 'lagrangian' does"
+        )
+
+
 @final
 class _Episode:
     """All that an agent knows of the present episode."""
@@ -394,7 +408,14 @@ def _whole(frames: Tensor) -> Tensor:
 
 
 def _check_range(name: str, value: float | None, low: float, high: float | None = None) -> None:
-    if value is None or (value >= low and (high is None or value <= high)):
+    if value is None or (isinstance(value, (int, float)) and low <= value <= (high or math.inf)):
         return
     expected = f"at least {low}" if high is None else f"{low} to {high} actions of the horizon"
-    raise InputError(f"{name}: expected {expected}, got {value}")
+    raise InputError(f"{name}: expected {expected}, got {value!r}")
+
+
+def _whole_number(name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError as error:
+        raise InputError(f"{name}: expected a whole number, got {value!r:.80}") from error

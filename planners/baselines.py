@@ -8,7 +8,6 @@ from typing import final
 
 from torch import Tensor
 
-from worldmodel.errors import check_at_least
 from worldmodel.planners.planner import Planner, PlannerConfig
 from worldmodel.planners.search import Search
 from worldmodel.planners.space import Bounds, Choices
@@ -25,7 +24,7 @@ class BaselineConfig(PlannerConfig, ABC):
     horizon: int = 12
 
     def __post_init__(self) -> None:
-        check_at_least(1, self, "horizon")
+        self._check_whole("horizon")
 
 
 class Baseline(Planner, ABC):

@@ -37,8 +37,9 @@ class CategoricalCEMConfig(PopulationConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._check_whole("elites")
         self._check(
-            "elites", 1 <= self.elites <= self.candidates, f"1 to {self.candidates} candidates"
+            "elites", self.elites <= self.candidates, f"1 to all {self.candidates} candidates"
         )
         self._check("kept", self.kept <= self.elites, f"1 to {self.elites} elites")
         self._check("smoothing", 0 <= self.smoothing < 1, "at least 0 and below 1")

@@ -19,7 +19,7 @@ class CEMConfig(SamplingConfig):
     Attributes:
         elites: Best sequences K that the next mean and standard deviation are fitted to.
         smoothing: Share of the old mean and standard deviation in the new ones, in [0, 1).
-        min_std: Smallest standard deviation, as a share of half the range.
+        min_std: Smallest standard deviation, as a share of half the range, at least 0.000001.
 
     Raises:
         InputError: An option is out of range; names it and its value.
@@ -31,14 +31,14 @@ class CEMConfig(SamplingConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._check_whole("elites")
+        self._check("candidates", self.candidates >= 2, "at least 2, for as many elites")
         self._check(
-            "elites", 2 <= self.elites <= self.candidates, f"2 to {self.candidates} candidates"
+            "elites", 2 <= self.elites <= self.candidates, f"2 to all {self.candidates} candidates"
         )
         self._check("kept", self.kept <= self.elites, f"1 to {self.elites} elites")
         self._check("smoothing", 0 <= self.smoothing < 1, "at least 0 and below 1")
-        self._check(
-            "min_std", 0 < self.min_std <= self.initial_std, "above 0 and at most initial_std"
-        )
+        self._check("min_std", 1e-6 <= self.min_std <= self.initial_std, "0.000001 to initial_std")
 
     def build(self) -> Planner:
         """See `PlannerConfig.build`."""

@@ -32,7 +32,7 @@ class CEMGradientConfig(CEMConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check("steps", self.steps >= 1, "at least 1")
+        self._check_whole("steps")
         self._check("learning_rate", 0 < self.learning_rate < math.inf, "above 0 and finite")
 
     def build(self) -> CEMGradient:

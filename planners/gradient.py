@@ -44,13 +44,12 @@ class GradientConfig(PlannerConfig):
     chunk: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("horizon", "sequences", "steps"):
-            self._check(name, getattr(self, name) >= 1, "at least 1")
-        for name in ("learning_rate", "initial_std"):
-            self._check(name, 0 < getattr(self, name) < math.inf, "above 0 and finite")
-        self._check("color", 0 <= self.color < math.inf, "at least 0 and finite")
+        self._check_whole("horizon", "sequences", "steps", "chunk")
+        self._check("learning_rate", 0 < self.learning_rate < math.inf, "above 0 and finite")
+        self._check("initial_std", 1e-4 <= self.initial_std <= 10, "0.0001 to 10")
+        self._check("color", 0 <= self.color <= 10, "0 to 10")
         self._check(
-            "chunk", 1 <= self.chunk <= self.horizon, f"1 to {self.horizon} steps of the horizon"
+            "chunk", self.chunk <= self.horizon, f"1 to {self.horizon} steps of the horizon"
         )
 
     def build(self) -> Gradient:

@@ -27,7 +27,7 @@ class MPPIConfig(SamplingConfig):
         effective: Candidates that count, as a share of all: the effective sample size of the
             weights, above 0 and at most 1.
         adapts_std: The standard deviation becomes that of the weighted candidates.
-        min_std: Smallest standard deviation, as a share of half the range.
+        min_std: Smallest standard deviation, as a share of half the range, at least 0.000001.
 
     Raises:
         InputError: An option is out of range; names it and its value.
@@ -43,9 +43,7 @@ class MPPIConfig(SamplingConfig):
         if self.temperature is not None:
             self._check("temperature", 0 < self.temperature < math.inf, "above 0 and finite")
         self._check("effective", 0 < self.effective <= 1, "above 0 and at most 1")
-        self._check(
-            "min_std", 0 < self.min_std <= self.initial_std, "above 0 and at most initial_std"
-        )
+        self._check("min_std", 1e-6 <= self.min_std <= self.initial_std, "0.000001 to initial_std")
 
     def build(self) -> MPPI:
         """See `PlannerConfig.build`."""

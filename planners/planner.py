@@ -45,9 +45,18 @@ class Plan:
         Raises:
             InputError: `steps` is negative.
         """
-        if steps < 0:
+        if not isinstance(steps, int) or steps < 0:
             raise InputError(f"steps: expected at least 0, got {steps}")
         return replace(self, actions=_rest(self.actions, steps), others=_rest(self.others, steps))
+
+
+def _check_request(generator: object, environments: object, seconds: object) -> None:
+    if not isinstance(generator, torch.Generator):
+        raise InputError(f"generator: expected a torch.Generator, got {generator!r:.80}")
+    if not isinstance(environments, int) or environments < 1:
+        raise InputError(f"environments: expected at least 1, got {environments!r:.80}")
+    if seconds is not None and not (isinstance(seconds, (int, float)) and seconds >= 0):
+        raise InputError(f"seconds: expected at least 0, or None, got {seconds!r:.80}")
 
 
 def _rest(sequences: Tensor, steps: int) -> Tensor:
@@ -62,10 +71,17 @@ class PlannerConfig(ABC):
     def build(self) -> Planner:
         """The planner."""
 
+    def _check_whole(self, *names: str) -> None:
+        for name in names:
+            value = getattr(self, name)
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            self._check(name, whole, "a whole number")
+            self._check(name, value >= 1, "at least 1")
+
     def _check(self, name: str, holds: bool, expected: str) -> None:
         if not holds:
             kind = type(self).__name__
-            raise InputError(f"{kind}.{name}: expected {expected}, got {getattr(self, name)}")
+            raise InputError(f"{kind}.{name}: expected {expected}, got {getattr(self, name)!r}")
 
 
 class Planner(ABC):
@@ -102,12 +118,17 @@ class Planner(ABC):
         Raises:
             InputError: Names the planner and the kind of actions.
         """
-        if not isinstance(space, self.spaces):
-            expected = " or ".join(kind.__name__ for kind in self.spaces)
-            other = "categorical-cem" if isinstance(space, Choices) else "cem"
+        if not isinstance(space, (Bounds, Choices)):
             raise InputError(
-                f"{type(self).__name__}: expected actions of {expected}, "
-                f"got {type(space).__name__}; the planner {other!r} takes them"
+                f"{type(self).__name__}: expected Bounds or Choices, as `action_space_of` makes "
+                f"them of an environment's action space, got {space!r:.80}"
+            )
+        if not isinstance(space, self.spaces):
+            discrete = isinstance(space, Choices)
+            expected, got = ("continuous", "discrete") if discrete else ("discrete", "continuous")
+            raise InputError(
+                f"{type(self).__name__}: expected {expected} actions, got {got} ones; "
+                f"the planner {'categorical-cem' if discrete else 'cem'!r} takes them"
             )
 
     @final
@@ -140,6 +161,7 @@ class Planner(ABC):
                 shape or no finite cost for an environment, or `previous` does not fit.
         """
         self.check(space)
+        _check_request(generator, environments, seconds)
         shape = (environments, self.horizon, space.width)
         if previous is not None and previous.actions.shape != shape:
             raise InputError(

@@ -10,7 +10,7 @@ from typing import Any
 from worldmodel.checkpoint import load
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.model import WorldModel
-from worldmodel.planners.agent import Aim, VisualMPC
+from worldmodel.planners.agent import Aim, VisualMPC, check_keeps_limits
 from worldmodel.planners.cem import CEMConfig
 from worldmodel.planners.cost import EVERY_STEP, CostConfig, Scene, Schedule
 from worldmodel.planners.costs.goal_image import GoalImageConfig
@@ -62,6 +62,8 @@ class PlanningConfig:
         check_at_least(1, self, "replan_every", "action_repeat", *optional)
         optional = [name for name in ("seconds", "megabytes") if getattr(self, name) is not None]
         check_at_least(0, self, "blind_steps", *optional)
+        if isinstance(self.ensemble, str):
+            raise InputError(f"ensemble: expected a list of checkpoints, got {self.ensemble!r}")
         parts(self.penalties)
         for name, given in self.limits.items():
             _limited(name, given)
@@ -83,9 +85,12 @@ class PlanningConfig:
         Raises:
             InputError: Planner, foresight and actions do not fit each other.
         """
+        planner = self.planner.build()
+        if self.limits:
+            check_keeps_limits(planner)
         return VisualMPC(
             foresight,
-            self.planner.build(),
+            planner,
             space,
             replan_every=self.replan_every,
             action_repeat=self.action_repeat,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -53,12 +52,10 @@ class PopulationConfig(PlannerConfig, ABC):
     chunk: int = 1
 
     def __post_init__(self) -> None:
-        self._check("horizon", self.horizon >= 1, "at least 1")
-        self._check("candidates", self.candidates >= 1, "at least 1")
-        self._check("iterations", self.iterations >= 1, "at least 1")
-        self._check("kept", 1 <= self.kept <= self.candidates, f"1 to {self.candidates} candidates")
+        self._check_whole("horizon", "candidates", "iterations", "kept", "chunk")
+        self._check("kept", self.kept <= self.candidates, f"1 to all {self.candidates} candidates")
         self._check(
-            "chunk", 1 <= self.chunk <= self.horizon, f"1 to {self.horizon} steps of the horizon"
+            "chunk", self.chunk <= self.horizon, f"1 to {self.horizon} steps of the horizon"
         )
 
 
@@ -67,8 +64,9 @@ class SamplingConfig(PopulationConfig, ABC):
     """Options of planners that draw continuous actions; see `PopulationConfig` for the others.
 
     Attributes:
-        initial_std: Standard deviation of the first iteration, as a share of half the range.
-        color: Exponent of the noise's power spectrum over time, at least 0: 0 draws every action
+        initial_std: Standard deviation of the first iteration, as a share of half the range,
+            0.0001 to 10.
+        color: Exponent of the noise's power spectrum over time, 0 to 10: 0 draws every action
             anew, larger ones draw smoother sequences.
 
     Raises:
@@ -80,8 +78,8 @@ class SamplingConfig(PopulationConfig, ABC):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check("initial_std", 0 < self.initial_std < math.inf, "above 0 and finite")
-        self._check("color", 0 <= self.color < math.inf, "at least 0 and finite")
+        self._check("initial_std", 1e-4 <= self.initial_std <= 10, "0.0001 to 10")
+        self._check("color", 0 <= self.color <= 10, "0 to 10")
 
 
 Options = TypeVar("Options", bound=PopulationConfig)

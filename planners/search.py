@@ -240,10 +240,11 @@ class Search:
 
 def _checked(costs: Tensor, actions: Tensor) -> Tensor:
     """Costs in the type of the actions, one for each candidate."""
-    if costs.shape != actions.shape[:2]:
+    if not isinstance(costs, Tensor) or costs.shape != actions.shape[:2]:
+        came = tuple(costs.shape) if isinstance(costs, Tensor) else repr(costs)[:80]
         raise InputError(
             f"objective: expected costs of shape (E, N) = {tuple(actions.shape[:2])}, "
-            f"got {tuple(costs.shape)}"
+            f"as a tensor, got {came}"
         )
     return costs.to(actions)
 

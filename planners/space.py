@@ -23,19 +23,29 @@ class Bounds:
         high: Largest values, each above its smallest. Shape (A,).
 
     Raises:
-        InputError: The two are not vectors of one length, are not finite, or touch or cross.
+        InputError: The two are no vectors of one length and type, float32 or float64; are not
+            finite, or too large to be squared; or touch or cross.
     """
 
     low: Tensor
     high: Tensor
 
     def __post_init__(self) -> None:
+        kinds = [getattr(limit, "dtype", type(limit).__name__) for limit in (self.low, self.high)]
+        if kinds[0] != kinds[1] or kinds[0] not in (torch.float32, torch.float64):
+            raise InputError(
+                "bounds: expected tensors low and high, both float32 or both float64, "
+                f"got {kinds[0]} and {kinds[1]}"
+            )
         if self.low.ndim != 1 or self.low.shape != self.high.shape or not len(self.low):
             raise InputError(
                 "bounds: expected low and high of shape (A,), "
                 f"got {tuple(self.low.shape)} and {tuple(self.high.shape)}"
             )
-        if not torch.isfinite(self.high - self.low).all() or (self.low >= self.high).any():
+        if (
+            not torch.isfinite((self.high - self.low).square()).all()
+            or (self.low >= self.high).any()
+        ):
             raise InputError(
                 "bounds: expected finite low < high in every dimension, "
                 f"got {self.low.tolist()} and {self.high.tolist()}"
@@ -86,6 +96,8 @@ class Choices:
 
     def __post_init__(self) -> None:
         rows = self.actions
+        if not isinstance(rows, Tensor) or not rows.is_floating_point():
+            raise InputError(f"choices: expected a floating-point tensor, got {rows!r:.80}")
         if rows.ndim != 2 or len(rows) < 2 or not torch.isfinite(rows).all():
             raise InputError(
                 "choices: expected at least two finite actions, shape (K, A), "

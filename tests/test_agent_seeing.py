@@ -247,7 +247,7 @@ def test_what_does_not_fit_is_refused_at_construction():
     box = gym.spaces.Box(-np.inf, np.inf, (2,))
     for actions, message in [
         (Bounds(-torch.ones(5), torch.ones(5)), "this model expects width 2, got 5"),
-        (Choices(torch.eye(2)), "CEM: expected actions of Bounds, got Choices"),
+        (Choices(torch.eye(2)), "CEM: expected continuous actions, got discrete ones"),
         (box, "bounds: expected finite low < high"),
         (gym.spaces.MultiBinary(2), "expected a Box of shape .* or a Discrete, got MultiBinary"),
         (gym.spaces.Box(-1, 1, (2, 2)), "expected a Box of shape"),

@@ -184,14 +184,14 @@ def test_null_planner_stays_as_near_to_zero_as_the_bounds_allow():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"elites": 1}, r"CEMConfig.elites: expected 2 to 80 candidates, got 1"),
-        ({"elites": 81}, r"elites: expected 2 to 80 candidates, got 81"),
+        ({"elites": 1}, r"CEMConfig.elites: expected 2 to all 80 candidates, got 1"),
+        ({"elites": 81}, r"elites: expected 2 to all 80 candidates, got 81"),
         ({"kept": 11}, r"kept: expected 1 to 10 elites, got 11"),
         ({"horizon": 0}, r"horizon: expected at least 1, got 0"),
         ({"iterations": 0}, r"iterations: expected at least 1, got 0"),
         ({"smoothing": 1.0}, r"smoothing: expected at least 0 and below 1, got 1.0"),
-        ({"min_std": 0.9}, r"min_std: expected above 0 and at most initial_std, got 0.9"),
-        ({"color": -1.0}, r"color: expected at least 0 and finite, got -1.0"),
+        ({"min_std": 0.9}, r"min_std: expected 0.000001 to initial_std, got 0.9"),
+        ({"color": -1.0}, r"color: expected 0 to 10, got -1.0"),
         ({"chunk": 13}, r"chunk: expected 1 to 12 steps of the horizon, got 13"),
     ],
 )
@@ -201,7 +201,7 @@ def test_options_out_of_range_are_refused(options, message):
 
 
 def test_costs_of_another_shape_are_refused():
-    with pytest.raises(InputError, match=r"\(E, N\) = \(1, 80\), got \(1, 80, 12\)"):
+    with pytest.raises(InputError, match=r"\(E, N\) = \(1, 80\), as a tensor, got \(1, 80, 12\)"):
         CEM().plan(lambda actions: actions.sum(3), BOUNDS, seeded())
 
 

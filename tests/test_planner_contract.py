@@ -2,6 +2,7 @@
 
 import math
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -180,10 +181,45 @@ def test_actions_of_another_kind_are_refused_by_name(config):
     for space in (BOUNDS, CHOICES):
         if not isinstance(space, planner.spaces):
             name = type(planner).__name__
-            with pytest.raises(InputError, match=f"{name}: expected actions of .*the planner '"):
+            with pytest.raises(
+                InputError, match=f"{name}: expected .* actions, got .* the planner '"
+            ):
                 planner.plan(Counted(), space, seeded())
 
 
 def test_a_horizon_of_nothing_is_refused(config):
     with pytest.raises(InputError, match="horizon: expected at least 1, got 0"):
         type(config)(horizon=0)
+
+
+@pytest.mark.parametrize("costs", [None, 1.0, np.zeros((1, 80)), "costs"])
+def test_costs_that_are_no_tensor_are_refused(config, space, costs):
+    if config.build().plan(Counted(), space, seeded()).evaluations:
+        with pytest.raises(InputError, match=r"expected costs of shape \(E, N\) .*as a tensor"):
+            config.build().plan(lambda _: costs, space, seeded())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seconds": math.nan}, "seconds: expected at least 0, or None, got nan"),
+        ({"seconds": -1}, "seconds: expected at least 0, or None, got -1"),
+        ({"seconds": "1"}, "seconds: expected at least 0, or None, got '1'"),
+        ({"environments": 0}, "environments: expected at least 1, got 0"),
+        ({"generator": 3}, "generator: expected a torch.Generator, got 3"),
+        (
+            {"space": gym.spaces.Box(-1, 1, (2,))},
+            "Bounds or Choices, as `action_space_of`",
+        ),
+    ],
+)
+def test_what_cannot_be_planned_is_refused(config, space, options, message):
+    asked = {"objective": Counted(), "space": space, "generator": seeded()} | options
+    with pytest.raises(InputError, match=message):
+        config.build().plan(**asked)
+
+
+@pytest.mark.parametrize("horizon", [2.5, "4", True])
+def test_a_horizon_that_is_no_number_of_steps_is_refused(config, horizon):
+    with pytest.raises(InputError, match="horizon: expected a whole number"):
+        type(config)(horizon=horizon)

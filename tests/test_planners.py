@@ -358,9 +358,9 @@ def test_a_deadline_splits_the_population(planner):
         (CEMGradientConfig, {"steps": 0}, r"steps: expected at least 1, got 0"),
         (LagrangianConfig, {"penalty": 0.0}, r"penalty: expected above 0 and finite, got 0.0"),
         (LagrangianConfig, {"growth": 0.5}, r"growth: expected at least 1 and finite, got 0.5"),
-        (CategoricalCEMConfig, {"elites": 81}, r"elites: expected 1 to 80 candidates, got 81"),
+        (CategoricalCEMConfig, {"elites": 81}, r"elites: expected 1 to all 80 candidates, got 81"),
         (CategoricalCEMConfig, {"trust": 1.0}, r"trust: expected at least 0 and below 1, got 1.0"),
-        (RandomShootingConfig, {"kept": 241}, r"kept: expected 1 to 240 candidates, got 241"),
+        (RandomShootingConfig, {"kept": 241}, r"kept: expected 1 to all 240 candidates, got 241"),
     ],
 )
 def test_options_out_of_range_are_refused(config, options, message):

@@ -68,6 +68,7 @@ def test_from_the_command_line():
         ({"limits": {"region-change": 0.5}}, "limits.region-change: expected options with a fin"),
         ({"limits": {"region-change": {"at_most": 1, "box": [0]}}}, "option 'box' is unknown"),
         ({"action_repeat": 0}, "action_repeat: expected at least 1, got 0"),
+        ({"ensemble": "mode-rnn-tabletop"}, "ensemble: expected a list of checkpoints, got 'mode"),
         ({"megabytes": -1.0}, "megabytes: expected at least 0, got -1"),
     ],
 )
@@ -78,9 +79,8 @@ def test_mistakes_are_refused(options, message):
 
 def test_limits_that_nobody_keeps_are_refused_before_the_episode():
     limits = {"region-change": {"at_most": 0.02, "region": [0, 0, 0.5, 1]}}
-    agent = PlanningConfig(cost=COST, limits=limits).agent(ModelForesight(SpotModel()), BOUNDS)
     with pytest.raises(InputError, match="limits: CEM keeps none; the planner 'lagrangian' does"):
-        agent.check(GOAL, START)
+        PlanningConfig(cost=COST, limits=limits).agent(ModelForesight(SpotModel()), BOUNDS)
 
 
 def test_an_ensemble_is_checkpoints_beside_the_model():
