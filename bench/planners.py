@@ -1,7 +1,7 @@
 """Planners, costs and models beside each other on the tabletop, at an equal number of model steps.
 
 Usage: python bench/planners.py FOLDER [--model NAME] [--tasks reach push] [--planners cem icem ...]
-[--costs goal-image ...] [--episodes 20] [--seed 2]. Stopped at any time, it goes on where it was.
+[--costs goal-image ...] [--recordings LOGS] [--episodes 20] [--seed 2]. Stopped at any time, it goes on where it was.
 A gradient counts as two more evaluations, which is about what it takes.
 """
 
@@ -19,6 +19,8 @@ from worldmodel.checkpoint import load
 from worldmodel.envs.benchmark import BenchmarkConfig, benchmark
 from worldmodel.envs.suite import SUITES
 from worldmodel.planners import COSTS, PLANNERS
+from worldmodel.planners.cost import CostConfig
+from worldmodel.planners.costs.goal_image import GoalImageConfig
 from worldmodel.planners.planning import PlanningConfig
 from worldmodel.report.table import Cell, Table
 
@@ -45,16 +47,27 @@ BUDGETS: Mapping[str, dict[str, Any]] = {
 GRADIENT = ("gradient", "cem-gradient")
 
 
-def planning(task: str, planner: str, cost: str) -> PlanningConfig:
+def planning(task: str, planner: str, cost: str, recordings: str | None) -> PlanningConfig:
     known = SUITES["tabletop"].task(task).planning
     horizon = known.planner.build().horizon
     options = {"horizon": horizon, "chunk": 2, **BUDGETS[planner]}
     return replace(
         known,
         planner=PLANNERS[planner](**options),
-        cost=known.cost if cost == "goal-image" else COSTS[cost](),
+        cost=_cost(cost, known.cost, recordings),
         replan_every=4,
     )
+
+
+def _cost(name: str, known: CostConfig, recordings: str | None) -> CostConfig:
+    """The task's own goal image, another by its defaults, or one that looks at recordings too."""
+    if name == "goal-image":
+        return known
+    assert isinstance(known, GoalImageConfig)
+    own = (
+        {"recordings": recordings, "scales": known.scales} if name == "background-weighted" else {}
+    )
+    return COSTS[name](**own)
 
 
 def rows(options: argparse.Namespace) -> Iterator[dict[str, Cell]]:
@@ -62,14 +75,14 @@ def rows(options: argparse.Namespace) -> Iterator[dict[str, Cell]]:
     for task in options.tasks:
         for planner in options.planners:
             for cost in options.costs:
-                simulated = planner not in GRADIENT and cost == "goal-image"
+                simulated = planner not in GRADIENT and cost != "goal-latent"
                 config = BenchmarkConfig(
                     task=task,
                     contestants=("model", "oracle") if simulated else ("model",),
                     episodes=options.episodes,
                     seed=options.seed,
                     films=0,
-                    planning=planning(task, planner, cost),
+                    planning=planning(task, planner, cost, options.recordings),
                 )
                 folder = options.folder / options.model / task / f"{planner}-{cost}"
                 played = benchmark(config, folder, checkpoint.model, checkpoint.card.action_names)
@@ -84,6 +97,7 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", default=["reach", "push"])
     parser.add_argument("--planners", nargs="+", default=list(BUDGETS))
     parser.add_argument("--costs", nargs="+", default=["goal-image"])
+    parser.add_argument("--recordings")
     parser.add_argument("--episodes", type=int, default=20)
     parser.add_argument("--seed", type=int, default=2)
     torch.set_num_threads(1)
