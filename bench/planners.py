@@ -1,8 +1,8 @@
 """Planners, costs and models beside each other on the tabletop, at an equal number of model steps.
 
 Usage: python bench/planners.py FOLDER [--model NAME] [--tasks reach push] [--planners cem icem ...]
-[--costs goal-image ...] [--recordings LOGS] [--episodes 20] [--seed 2]. Stopped at any time, it goes on where it was.
-A gradient counts as two more evaluations, which is about what it takes.
+[--costs goal-image ...] [--recordings LOGS] [--episodes 20] [--seed 2]. Stopped at any time, it
+goes on where it was. A gradient counts as two more evaluations, which is about what it takes.
 """
 
 from __future__ import annotations
@@ -64,10 +64,9 @@ def _cost(name: str, known: CostConfig, recordings: str | None) -> CostConfig:
     if name == "goal-image":
         return known
     assert isinstance(known, GoalImageConfig)
-    own = (
-        {"recordings": recordings, "scales": known.scales} if name == "background-weighted" else {}
-    )
-    return COSTS[name](**own)
+    if name != "background-weighted":
+        return COSTS[name]()
+    return COSTS[name](recordings=recordings, scales=known.scales)
 
 
 def rows(options: argparse.Namespace) -> Iterator[dict[str, Cell]]:
