@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -147,8 +147,9 @@ def benchmark(
         agents = _agents(config, env, model)
         picture, _ = env.reset(seed=0)
         _check_colors(picture, model)
-        for agent in agents.values():
-            agent.check(as_frames(env.goal_image), as_frames(picture))
+        for name, agent in agents.items():
+            with _told_of(name):
+                agent.check(as_frames(env.goal_image), as_frames(picture))
     claim.begin()
     log = _Log(folder / RECORDS)
     for domain in config.places:
@@ -240,7 +241,7 @@ def _oracle(plan: PlanningConfig, env: GoalEnv, _: WorldModel | None) -> Agent:
 
 def _expert(plan: PlanningConfig, env: GoalEnv, _: WorldModel | None) -> Agent:
     if not isinstance(env, Expert):
-        raise InputError(f"contestant 'expert': {type(env).__name__} has no expert_action")
+        raise InputError(f"expected an expert_action, {type(env).__name__} has none")
     return ExpertAgent(env)
 
 
@@ -276,7 +277,22 @@ _MAKERS: Mapping[str, Callable[[PlanningConfig, GoalEnv, WorldModel | None], Age
 
 
 def _agents(config: BenchmarkConfig, env: GoalEnv, model: WorldModel | None) -> Mapping[str, Agent]:
-    return {name: _MAKERS[name](config.plan, env, model) for name in config.players}
+    agents = {}
+    for name in config.players:
+        with _told_of(name):
+            agents[name] = _MAKERS[name](config.plan, env, model)
+    return agents
+
+
+@contextmanager
+def _told_of(contestant: str) -> Iterator[None]:
+    """What is refused inside names the contestant, who may be left out."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(
+            f"contestant {contestant!r}: {error}; `contestants` says who plays"
+        ) from error
 
 
 def _compare(

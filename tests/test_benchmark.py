@@ -20,6 +20,8 @@ from worldmodel.planners.cem import CEMConfig
 from worldmodel.planners.cost import EVERY_STEP, LAST_STEP, Schedule
 from worldmodel.planners.costs.action_penalty import ActionPenalty
 from worldmodel.planners.costs.goal_image import GoalImage, GoalImageConfig
+from worldmodel.planners.costs.goal_latent import GoalLatentConfig
+from worldmodel.planners.gradient import GradientConfig
 from worldmodel.planners.objective import objective
 from worldmodel.planners.planning import PlanningConfig
 
@@ -222,6 +224,12 @@ def test_mistakes_are_refused(tmp_path):
         BenchmarkConfig(episodes=0)
     with pytest.raises(InputError, match="domain of tabletop 'nowhere' is unknown; available: ash"):
         BenchmarkConfig(domains=("nowhere",))
+    planning = PlanningConfig(GradientConfig(horizon=2))
+    with pytest.raises(InputError, match="contestant 'oracle': Gradient: expected a learned model"):
+        benchmark(replace(BRIEF, planning=planning), tmp_path)
+    planning = PlanningConfig(cost=GoalLatentConfig())
+    with pytest.raises(InputError, match=r"'oracle': cost 'goal-latent': .*got a simulator; `cont"):
+        benchmark(replace(BRIEF, planning=planning), tmp_path)
     with pytest.raises(InputError, match="contestant 'oracel' is unknown; did you mean oracle"):
         BenchmarkConfig(contestants=("oracel",))
     with pytest.raises(InputError, match="option of tabletop/push 'spread' is unknown"):
