@@ -138,7 +138,7 @@ def action_space_of(space: gym.Space[Any]) -> ActionSpace:
     """The actions of an environment; those of a `Discrete` are one-hot vectors.
 
     Raises:
-        InputError: They are neither vectors with finite limits nor a `Discrete`.
+        InputError: They are neither vectors of floats with finite limits nor a `Discrete`.
     """
     if isinstance(space, gym.spaces.Discrete):
         return Choices(torch.eye(int(space.n)))
@@ -146,5 +146,18 @@ def action_space_of(space: gym.Space[Any]) -> ActionSpace:
         raise InputError(
             f"actions: expected a Box of shape (A,) with finite limits, or a Discrete, got {space}"
         )
+    check_floats(space)
     low, high = (torch.from_numpy(limit.astype(np.float32)) for limit in (space.low, space.high))
     return Bounds(low, high)
+
+
+def check_floats(space: gym.spaces.Box) -> None:
+    """Refuse whole numbers: what is planned lies between them.
+
+    Raises:
+        InputError: Names the type.
+    """
+    if not np.issubdtype(space.dtype, np.floating):
+        raise InputError(
+            f"actions: expected a Box of floats, or a Discrete, got a Box of {space.dtype}: {space}"
+        )

@@ -26,9 +26,9 @@ ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 
 PAGES = {
-    "vp2": "vp2",
-    "stable-worldmodel": "stable_worldmodel",
-    "pytorch-mppi": "pytorch_mppi",
+    "vp2": "vp2_model",
+    "stable-worldmodel": "stable_worldmodel_solver",
+    "pytorch-mppi": "pytorch_mppi_control",
     "gymnasium": "gymnasium_policy",
     "server": "policy_client",
 }
@@ -87,18 +87,24 @@ def centimetres(printed):
 
 
 def test_vp2(run):
-    assert run("vp2") == "(3, 11, 64, 64, 3)\n"
+    shape, *ways = run("vp2_model").splitlines()
+    assert shape == "(3, 11, 64, 64, 3)"
+    moved = [
+        re.fullmatch(r"(-?0\.5|0\.0) a step: pictures change by (0\.\d{4})", way) for way in ways
+    ]
+    left, still, right = (float(way[2]) for way in moved if way)
+    assert still < min(left, right)
 
 
 @pytest.mark.slow
 def test_stable_worldmodel(run):
-    printed = run("stable_worldmodel", stable_worldmodel__policy={"PlanConfig": PlanConfig})
+    printed = run("stable_worldmodel_solver", stable_worldmodel__policy={"PlanConfig": PlanConfig})
     assert printed.startswith("torch.Size([2, 10, 2]) [")
 
 
 @pytest.mark.slow
 def test_pytorch_mppi(run):
-    assert centimetres(run("pytorch_mppi", pytorch_mppi={"MPPI": MPPI})) < 10
+    assert centimetres(run("pytorch_mppi_control", pytorch_mppi={"MPPI": MPPI})) < 10
 
 
 @pytest.mark.slow
@@ -129,6 +135,13 @@ def test_the_pages_show_the_examples(page, example):
     assert (EXAMPLES / f"{example}.py").read_text() in (
         ROOT / "docs" / "plugins" / f"{page}.md"
     ).read_text()
+
+
+@pytest.mark.parametrize("example", PAGES.values())
+def test_an_example_does_not_hide_the_library_that_it_shows(example):
+    """A program's own folder is where Python looks first."""
+    imported = re.findall(r"^(?:import|from) (\w+)", (EXAMPLES / f"{example}.py").read_text(), re.M)
+    assert not {file.stem for file in EXAMPLES.glob("*.py")} & set(imported)
 
 
 @pytest.mark.parametrize("example", PAGES.values())

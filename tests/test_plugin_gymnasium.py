@@ -8,6 +8,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from spots import SpotModel, positions, spot
 
 from worldmodel.errors import InputError
+from worldmodel.models.predrnn import PredRNNConfig
 from worldmodel.planners.categorical_cem import CategoricalCEMConfig
 from worldmodel.planners.cem import CEMConfig
 from worldmodel.planners.cost import Schedule
@@ -174,5 +175,32 @@ def test_mistakes_are_refused():
     with pytest.raises(InputError, match=r"or render_mode='rgb_array', got Box.* and 'human'"):
         PixelPolicy(blind, SpotModel(), PLANNING)
     envs = SyncVectorEnv([SpotEnv] * 3)
+    policy = PixelPolicy(envs, SpotModel(), PLANNING)
     with pytest.raises(InputError, match="expected one for each of 3, got 2"):
-        PixelPolicy(envs, SpotModel(), PLANNING).reset([picture([5.0, 3.0])] * 2)
+        policy.reset([picture([5.0, 3.0])] * 2)
+    for number in (3, -1, "1"):
+        with pytest.raises(
+            InputError, match=f"environment: expected a number of 0 to 2, got {number!r}"
+        ):
+            policy.reset(picture([5.0, 3.0]), environment=number)
+
+
+@pytest.mark.parametrize("kind", [SpotEnv, Told])
+def test_pictures_that_the_model_is_not_for_are_refused_at_once(kind):
+    model = PredRNNConfig(layers=1, hidden=4, kernel=3).build((1, 24, 16), 2)
+    with pytest.raises(InputError, match=r"\(H, W, C\) = \(24, 16, 1\), got \(16, 16, 1\)"):
+        PixelPolicy(kind(), model, PLANNING)
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [
+        gym.spaces.Box(-3, 3, (2,), np.int64),
+        gym.spaces.Box(0, 1, (2,), np.uint8),
+        gym.spaces.MultiDiscrete([2, 2]),
+        gym.spaces.Discrete(1),
+    ],
+)
+def test_actions_that_no_plan_can_hit_are_refused(actions):
+    with pytest.raises(InputError, match=r"expected a Box of|expected at least two"):
+        PixelPolicy(SpotEnv(actions=actions), SpotModel(), PLANNING)

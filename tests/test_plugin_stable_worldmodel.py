@@ -262,10 +262,16 @@ def test_environments_do_not_see_each_other():
     moved = solver().solve(known(torch.cat([HERE[:2], HERE[2:] + 3]), GOAL))["actions"]
     torch.testing.assert_close(moved[:2], plan[:2])
     assert not torch.equal(moved[2], plan[2])
-    parts = solver(batch_size=2).solve(known(HERE, GOAL))
-    assert parts["actions"].shape == (3, 4, 2)
-    assert len(parts["costs"]) == 3
-    torch.testing.assert_close(parts["actions"][:2], plan[:2])
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_batches_get_the_plans_that_all_get_together(size):
+    whole, parts = solver(), solver(batch_size=size)
+    for _ in range(2):
+        expected, found = (each.solve(known(HERE, GOAL)) for each in (whole, parts))
+        assert found["actions"].shape == (3, 4, 2)
+        torch.testing.assert_close(found["actions"], expected["actions"])
+        np.testing.assert_allclose(found["costs"], expected["costs"], rtol=1e-5)
 
 
 def test_callbacks_see_every_evaluation():
@@ -288,6 +294,8 @@ def test_a_warm_start_is_where_the_search_begins():
     actions = made.solve(known(HERE, GOAL), init_action=begun)["actions"]
     expected = torch.cat([begun, torch.zeros(3, 1, 4)], dim=1)
     torch.testing.assert_close(actions, expected, atol=0.01, rtol=0)
+    again = solver(narrow, steps=Steps(horizon=3, action_block=2))
+    assert torch.equal(again.solve(known(HERE, GOAL), begun.numpy())["actions"], actions)
 
 
 def test_a_model_gets_a_dictionary_in_which_it_may_keep_things():
@@ -335,9 +343,36 @@ def test_mistakes_are_refused():
         solver(space=gym.spaces.Text(3))
     with pytest.raises(InputError, match="expected a Box of shape"):
         solver(space=gym.spaces.MultiDiscrete([3, 4]))
+    low = np.array([[-1, -1], [-1, -1], [-1, 0]], np.float32)
+    with pytest.raises(InputError, match=r"same limits .* \[-1.0, -1.0\] to .* number 2$"):
+        solver(space=gym.spaces.Box(low, np.ones((3, 2), np.float32)))
+    whole = gym.spaces.Box(-3, 3, (3, 2), np.int64)
+    for bounds in (None, Bounds(-torch.ones(2), torch.ones(2))):
+        with pytest.raises(InputError, match=r"expected a Box of floats, .* got a Box of int64"):
+            solver(space=whole, bounds=bounds)
     with pytest.raises(InputError, match="finite low < high"):
         solver(space=gym.spaces.Box(-np.inf, np.inf, (3, 2)))
     with pytest.raises(
         InputError, match=r"init_action: expected shape \(E, up to 4, 2\) with E = 3"
     ):
         solver().solve(known(HERE, GOAL), init_action=torch.zeros(3, 5, 2))
+
+
+def test_what_is_known_must_be_known_of_each_environment():
+    def refused(match, info):
+        with pytest.raises(InputError, match=match):
+            solver(model=Squares(torch.zeros(2))).solve(info)
+
+    refused("info: expected what is known of each environment, got nothing", {})
+    refused("an entry per environment in 'id', got 3", {"id": 3})
+    refused("an entry per environment in 'id', got tensor", {"id": torch.tensor(3)})
+    refused("1 to 3 environments, .* got 4 in 'id'$", {"id": torch.zeros(4, 1)})
+    refused("1 to 3 environments, .* got 0 in 'id'$", {"id": torch.zeros(0, 1)})
+    uneven = {"id": torch.zeros(3, 1), "name": ["a", "b"]}
+    refused("as many in each, got 3 in 'id', 2 in 'name'$", uneven)
+
+
+def test_limits_are_refused_where_nothing_keeps_them():
+    limits = {"region-change": {"at_most": 0.02, "region": [0, 0, 0.2, 1]}}
+    with pytest.raises(InputError, match=r"knows no limits, got region-change; give `penalties`"):
+        CostModel(SpotModel(), PlanningConfig(limits=limits))

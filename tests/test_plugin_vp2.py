@@ -105,6 +105,21 @@ def test_mistakes_are_refused(asked):
         model({**asked, "actions": asked["actions"][:5]})
     with pytest.raises(InputError, match="expects width 2, got 1"):
         model({**asked, "actions": asked["actions"][..., :1]})
+    with pytest.raises(InputError, match=r"video: expected shape .* got \(0, 2, 16, 16, 1\)"):
+        model({name: asked[name][:0] for name in ("video", "actions")})
+    with pytest.raises(InputError, match=r"video: expected values in \[0, 1\], got .* to 2"):
+        model({**asked, "video": (255 * asked["video"]).astype(np.uint8)})
+    with pytest.raises(InputError, match="got nan to nan"):
+        model({**asked, "video": np.where(asked["video"] > 0.9, np.nan, asked["video"])})
+    for unknown in (np.nan, np.inf):
+        with pytest.raises(InputError, match="actions: expected finite numbers"):
+            model({**asked, "actions": np.where(asked["actions"] > 0.09, unknown, 0.0)})
+    for name in ("video", "actions"):
+        with pytest.raises(InputError, match=f"{name}: expected an array or a tensor .* got 'x'"):
+            model({**asked, name: "x"})
+    for device in ("gpu", "cuda:99"):
+        with pytest.raises(InputError, match=f"device: expected one .* got '{device}'"):
+            VP2Model(SpotModel(), device=device)
     with pytest.raises(InputError, match="num_context: expected at least 2 frames, got 1"):
         VP2Model(SpotModel(), num_context=1)
     with pytest.raises(InputError, match="max_batch_size: expected at least 1, got 0"):

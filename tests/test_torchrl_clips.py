@@ -152,8 +152,10 @@ def test_mistakes_are_refused() -> None:
         clips(rollout, 3, pixels="image")
     with pytest.raises(InputError, match="episode of at least 9 frames, the longest of 1 has 4"):
         clips(rollout, 9)
-    with pytest.raises(InputError, match="a length of at least 2 and a hop of at least 1"):
-        clips(rollout, 1)
+    refused = "whole numbers, a length of at least 2 and a hop of at least 1, got"
+    for length, hop in ((1, None), (3, 0), (2.5, None), (3, 1.5), ("3", 1)):
+        with pytest.raises(InputError, match=refused):
+            clips(rollout, cast("int", length), hop=cast("int", hop))
     with pytest.raises(InputError, match="this one is empty"):
         clips(ReplayBuffer(storage=LazyTensorStorage(10)), 3)
     with pytest.raises(InputError, match="pixels: expected uint8 or floating-point pictures"):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import gymnasium as gym
 import pytest
 import torch
 from spots import SpotModel, place, positions, spot
@@ -20,6 +23,7 @@ from worldmodel.models.svg import SVGConfig
 from worldmodel.planners.cost import LAST_STEP
 from worldmodel.planners.costs.action_penalty import ActionPenalty
 from worldmodel.planners.costs.goal_image import GoalImage, GoalImageConfig
+from worldmodel.planners.costs.region_change import RegionChangeConfig
 from worldmodel.planners.foresight import ModelForesight
 from worldmodel.planners.space import Bounds, Choices
 from worldmodel.plugins.torchrl import WorldModelEnv
@@ -102,6 +106,28 @@ def test_a_finished_cost_of_several_goals_and_a_cost_of_the_entry_agree() -> Non
     ]
     torch.testing.assert_close(*rewards)
     assert "goal" not in finished.observation_spec
+
+
+def test_the_start_is_that_of_the_own_episode() -> None:
+    """Whatever else was stepped before or is beside it, and however far the episode has gone."""
+    starts, taken = pictures(2), actions(3)
+    cost = RegionChangeConfig((0.0, 0.0, 1.0, 1.0))
+
+    def rewards(env: WorldModelEnv, start: Tensor) -> Tensor:
+        batch = start.shape[:-3]
+        begun = env.reset(TensorDict({"pixels": start}, batch))
+        return played(env, begun, taken.expand(*batch, 3, 2))["next", "reward"]
+
+    model = SMALL["predrnn"].build(SIZE, 2)
+    alone = torch.stack([rewards(WorldModelEnv(model, BOUNDS, cost), start) for start in starts])
+    for start, expected in zip(starts, alone, strict=True):
+        state = begin(model, start[None])
+        frames = [step.frame for step in imagine(model, state, taken[None])]
+        change = torch.stack([(frame - start).abs().mean() for frame in frames])
+        torch.testing.assert_close(expected[:, 0], -change)
+    env = WorldModelEnv(model, BOUNDS, cost)
+    torch.testing.assert_close(torch.stack([rewards(env, start) for start in starts]), alone)
+    torch.testing.assert_close(rewards(env, starts), alone)
 
 
 def test_a_real_frame_takes_the_place_of_the_imagined_one() -> None:
@@ -230,5 +256,26 @@ def test_mistakes_are_refused() -> None:
     env = WorldModelEnv(model, BOUNDS, COST)
     with pytest.raises(InputError, match="pixels: expected floating-point frames"):
         env.reset(TensorDict({"pixels": torch.zeros(16, 16, 3, dtype=torch.uint8)}, []))
-    with pytest.raises(InputError, match="values in"):
-        env.step(env.reset(TensorDict({"goal": pictures() + 1}, [])).set("action", actions()))
+    for key, wrong in (("goal", 255 * pictures()), ("pixels", 255 * pictures())):
+        with pytest.raises(InputError, match=rf"{key}: expected values in \[0, 1\], got .* to 25"):
+            env.reset(TensorDict({key: wrong}, []))
+        with pytest.raises(InputError, match=rf"{key}: expected values in .* got nan to nan"):
+            env.reset(TensorDict({key: wrong * torch.nan}, []))
+    with pytest.raises(InputError, match="this model expects width 2, got 3"):
+        env.step(env.reset().set("action", torch.zeros(3)))
+
+
+def test_arguments_of_other_kinds_are_refused() -> None:
+    def refused(match: str, actions: Any = BOUNDS, cost: Any = COST, **options: Any) -> None:
+        with pytest.raises(InputError, match=match):
+            WorldModelEnv(SMALL["predrnn"].build(SIZE, 2), actions, cost, **options)
+
+    refused("actions: expected `Bounds`, .* got Box", actions=gym.spaces.Box(-1, 1, (2,)))
+    refused("actions: expected `Bounds`, .* got 'both'", actions="both")
+    refused("cost: expected a `Cost`, .* got 'goal-image'", cost="goal-image")
+    refused("cost: expected a `Cost`, .* got <class", cost=GoalImageConfig)
+    refused("batch_size: expected whole numbers", batch_size=[-1])
+    refused("batch_size: expected whole numbers", batch_size=0)
+    refused("batch_size: expected whole numbers", batch_size=2.5)
+    refused("batch_size: expected whole numbers", batch_size=[2.5])
+    assert WorldModelEnv(SMALL["predrnn"].build(SIZE, 2), BOUNDS, batch_size=2).batch_size == (2,)

@@ -35,7 +35,8 @@ class PixelPolicy:
         seed: Of all randomness.
 
     Raises:
-        InputError: There are no pictures, or the planner or the model does not fit the actions.
+        InputError: There are no pictures, the model is for those of another size, or the planner
+            or the model does not fit the actions. The size of what is rendered is known only then.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class PixelPolicy:
             env.single_action_space if isinstance(env, VectorEnv) else env.action_space
         )
         self._sight = _Sight(env, pixels)
+        self._sight.check(model)
         self._space = action_space_of(self._action_space)
         mode = env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)
         self._begins_late = mode == AutoresetMode.NEXT_STEP
@@ -74,7 +76,12 @@ class PixelPolicy:
         Raises:
             InputError: The goal is no picture as the model sees it, or there are not E of them.
         """
-        chosen = range(len(self._agents)) if environment is None else [environment]
+        count = len(self._agents)
+        if environment is not None and environment not in range(count):
+            raise InputError(
+                f"environment: expected a number of 0 to {count - 1}, got {environment!r}"
+            )
+        chosen = range(count) if environment is None else [environment]
         goals: Sequence[Any] = [goal] * len(chosen)
         if self._vector and environment is None and isinstance(goal, (list, tuple)):
             goals = goal
@@ -147,11 +154,22 @@ class _Sight:
         )
         self._render: Callable[[], Any] = env.render
         self._key = _picture_key(space, pixels)
-        self._rendered = self._key is None and not _is_picture(space)
+        entry = space if self._key is None else space[self._key]  # pyright: ignore
+        self._shape = entry.shape if _is_picture(entry) else None
+        self._rendered = self._shape is None
         if self._rendered and env.render_mode != "rgb_array":
             raise InputError(
                 "env: expected pictures, uint8 of shape (H, W, 1 or 3), among its observations, or "
                 f"render_mode='rgb_array', got {space} and {env.render_mode!r}"
+            )
+
+    def check(self, model: WorldModel) -> None:
+        """Refuse pictures that a model is not for, if their size is known before they are seen."""
+        channels, *size = model.frame_shape
+        if self._shape is not None and self._shape != (*size, channels):
+            raise InputError(
+                f"env: this model expects pictures of (H, W, C) = {(*size, channels)}, "
+                f"got {self._shape}"
             )
 
     def __call__(self, observation: Any) -> np.ndarray:

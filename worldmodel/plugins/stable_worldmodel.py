@@ -27,7 +27,13 @@ from worldmodel.planners.objective import objective
 from worldmodel.planners.planner import Plan, Planner, PlannerConfig
 from worldmodel.planners.planning import PlanningConfig
 from worldmodel.planners.search import Objective
-from worldmodel.planners.space import ActionSpace, Bounds, Choices, action_space_of
+from worldmodel.planners.space import (
+    ActionSpace,
+    Bounds,
+    Choices,
+    action_space_of,
+    check_floats,
+)
 
 
 class Costable(Protocol):
@@ -88,10 +94,18 @@ class CostModel:
     Args:
         model: The world model; put into evaluation mode.
         planning: Cost, schedule and how much is imagined at once; its planner plays no part.
+
+    Raises:
+        InputError: The planning has limits, of which a cost alone cannot tell.
     """
 
     def __init__(self, model: WorldModel, planning: PlanningConfig | None = None) -> None:
         self._model, self._planning = model.eval(), planning or PlanningConfig()
+        if self._planning.limits:
+            raise InputError(
+                "limits: expected none, since stable-worldmodel minimises one cost and knows no "
+                f"limits, got {', '.join(self._planning.limits)}; give `penalties` instead"
+            )
 
     def get_cost(self, info_dict: MutableMapping[str, Any], action_candidates: Tensor) -> Tensor:
         """What candidates cost; gradients flow to them.
@@ -220,13 +234,13 @@ class PlannerSolver:
         return self._ready.width * self._ready.config.action_block
 
     def __call__(
-        self, info_dict: Mapping[str, Any], init_action: Tensor | None = None
+        self, info_dict: Mapping[str, Any], init_action: Tensor | np.ndarray | None = None
     ) -> dict[str, Any]:
         """See `solve`."""
         return self.solve(info_dict, init_action)
 
     def solve(
-        self, info_dict: Mapping[str, Any], init_action: Tensor | None = None
+        self, info_dict: Mapping[str, Any], init_action: Tensor | np.ndarray | None = None
     ) -> dict[str, Any]:
         """Plan once, for all environments that the dictionary knows.
 
@@ -243,15 +257,19 @@ class PlannerSolver:
             InputError: It is not configured, or `init_action` does not fit.
         """
         ready = self._ready
-        environments = len(next(iter(info_dict.values())))
-        start = None if init_action is None else ready.begun(init_action, environments)
+        environments = _environments(info_dict, ready.n_envs)
+        start = None
+        if init_action is not None:
+            start = ready.begun(torch.as_tensor(init_action), environments)
         for callback in self._callbacks:
             callback.reset()
         size = self._batch_size or environments
-        plans = [
-            self._plan(info_dict, start, slice(first, min(first + size, environments)))
-            for first in range(0, environments, size)
-        ]
+        drawn_from = self._generator.get_state()
+        plans = list[Plan]()
+        for first in range(0, environments, size):
+            self._generator.set_state(drawn_from)  # all environments get the same draws
+            batch = slice(first, min(first + size, environments))
+            plans.append(self._plan(info_dict, start, batch))
         for callback in self._callbacks:
             callback.end_solve()
         solved = {
@@ -358,9 +376,38 @@ _KEPT = "_worldmodel_objective"
 """Under which `CostModel` keeps what it made of a dictionary."""
 
 
+def _environments(info: Mapping[str, Any], most: int) -> int:
+    """Of how many environments a dictionary tells: all, or those that need a plan."""
+    if not info:
+        raise InputError("info: expected what is known of each environment, got nothing")
+    counts = dict[str, int]()
+    for name, value in info.items():
+        array = isinstance(value, (Tensor, np.ndarray)) and value.ndim > 0
+        if not array and not isinstance(value, (list, tuple)):
+            raise InputError(
+                f"info: expected an entry per environment in {name!r}, got {value!r:.80}"
+            )
+        counts[name] = len(value)
+    found = set(counts.values())
+    if len(found) > 1 or not 1 <= min(found) <= most:
+        told = ", ".join(f"{count} in {name!r}" for name, count in counts.items())
+        raise InputError(
+            f"info: expected entries of 1 to {most} environments, as many in each, got {told}"
+        )
+    return found.pop()
+
+
 def _one_of(space: gym.Space[Any]) -> tuple[gym.Space[Any], int]:
     """The action space of one environment, and the number of its first action if it is discrete."""
     if isinstance(space, gym.spaces.Box) and len(space.shape) > 1:
+        check_floats(space)
+        for row, limits in enumerate(zip(space.low, space.high, strict=True)):
+            if not np.array_equal(limits, (space.low[0], space.high[0])):
+                raise InputError(
+                    "action_space: expected the same limits for all environments, got "
+                    f"{_told(space.low[0], space.high[0])} of the first and {_told(*limits)} of "
+                    f"number {row}"
+                )
         low, high = (limit[0].reshape(-1) for limit in (space.low, space.high))
         return gym.spaces.Box(low, high, dtype=np.float32), 0
     if isinstance(space, gym.spaces.MultiDiscrete) and len(set(space.nvec.reshape(-1))) == 1:
@@ -371,6 +418,10 @@ def _one_of(space: gym.Space[Any]) -> tuple[gym.Space[Any], int]:
         "action_space: expected a Box of shape (E, A), a Discrete, or a MultiDiscrete of equal "
         f"counts, got {space}"
     )
+
+
+def _told(low: np.ndarray, high: np.ndarray) -> str:
+    return f"{low.tolist()} to {high.tolist()}"
 
 
 def _unjudged(actions: Tensor) -> Plan:

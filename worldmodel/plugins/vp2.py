@@ -40,8 +40,8 @@ class VP2Model:
         device: Where gradients and predictions are.
 
     Raises:
-        InputError: There is no such checkpoint, a number is out of range, or the model is for
-            pictures that VP2 does not have.
+        InputError: There is no such checkpoint or device, a number is out of range, or the model
+            is for pictures that VP2 does not have.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class VP2Model:
                 f"model: expected one of pictures with 3 channels (rgb) or 1 (depth), "
                 f"got {channels} channels"
             )
-        self.model = model.to(device or model.device).eval().requires_grad_(False)
+        self.model = _moved(model, device).eval().requires_grad_(False)
         self.num_context, self.base_prediction_modality = num_context, _MODALITIES[channels]
         self.device = self.model.device
         self._at_once = max_batch_size
@@ -84,7 +84,8 @@ class VP2Model:
             with `grad_enabled`.
 
         Raises:
-            InputError: A part is missing or does not fit the model or the other.
+            InputError: A part is missing, is no numbers, has some that are not finite or pixels
+                outside [0, 1], or does not fit the model or the other.
         """
         video, actions = self._read(batch)
         parts = zip(video.split(self._at_once), actions.split(self._at_once), strict=True)
@@ -104,10 +105,10 @@ class VP2Model:
                 f"without {', '.join(map(repr, lacking))}"
             )
         video, actions = (
-            torch.as_tensor(batch[name]).to(self.device, self.model.dtype)
+            _tensor(name, batch[name]).to(self.device, self.model.dtype)
             for name in ("video", "actions")
         )
-        if video.ndim != 5 or video.shape[1] != self.num_context:
+        if video.ndim != 5 or not len(video) or video.shape[1] != self.num_context:
             raise InputError(
                 f"video: expected shape (N, {self.num_context}, H, W, C), got {tuple(video.shape)}"
             )
@@ -118,6 +119,11 @@ class VP2Model:
             )
         video = video.movedim(-1, 2)
         self.model.check_input(video, actions)
+        low, high = (float(limit) for limit in video.detach().aminmax())
+        if not 0.0 <= low <= high <= 1.0:
+            raise InputError(f"video: expected values in [0, 1], got {low:g} to {high:g}")
+        if not torch.isfinite(actions).all():
+            raise InputError("actions: expected finite numbers, got some that are not")
         return video, actions
 
     def _predict(self, video: Tensor, actions: Tensor) -> Tensor:
@@ -126,6 +132,29 @@ class VP2Model:
         state = observe(self.model, video, actions[:, :between])
         future = [step.frame for step in imagine(self.model, state, actions[:, between:])]
         return torch.cat([video[:, 1:].float(), torch.stack(future, dim=1)], dim=1)
+
+
+def _moved(model: WorldModel, device: str | torch.device | None) -> WorldModel:
+    """The model on a device; where it is if None."""
+    if device is None:
+        return model
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:  # AssertionError: built without CUDA
+        raise InputError(
+            "device: expected one of PyTorch's that is available here, such as 'cpu', "
+            f"got {device!r} ({str(error).splitlines()[0]:.80})"
+        ) from error
+    return model.to(device)
+
+
+def _tensor(name: str, values: Any) -> Tensor:
+    try:
+        return torch.as_tensor(values)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{name}: expected an array or a tensor of numbers, got {values!r:.80}"
+        ) from error
 
 
 _MODALITIES = {3: "rgb", 1: "depth"}

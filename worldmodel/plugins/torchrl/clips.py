@@ -58,9 +58,10 @@ def clips(
     Raises:
         InputError: There is no such entry, it is no picture, or no episode is long enough.
     """
-    if length < 2 or (hop is not None and hop < 1):
+    if _below(2, length) or (hop is not None and _below(1, hop)):
         raise InputError(
-            f"clips: expected a length of at least 2 and a hop of at least 1, got {length}, {hop}"
+            "clips: expected whole numbers, a length of at least 2 and a hop of at least 1, "
+            f"got {length!r} and {hop!r}"
         )
     steps = _steps(data)
     seen, acted = _entry(steps, pixels), _entry(steps, action)
@@ -90,6 +91,11 @@ def clips(
         taken if taken.is_floating_point() else taken.float(),
     )
     return Collected(cut, _unused(steps, {pixels, action}, used))
+
+
+def _below(least: int, number: object) -> bool:
+    """Whether it is too small, or no whole number."""
+    return not isinstance(number, int) or number < least
 
 
 def _steps(data: TensorDictBase | ReplayBuffer) -> TensorDictBase:

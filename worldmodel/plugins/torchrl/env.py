@@ -19,11 +19,14 @@ from worldmodel.frames import as_frames
 from worldmodel.model import State, WorldModel
 from worldmodel.planners.cost import Cost, CostConfig, Scene
 from worldmodel.planners.costs.goal_image import GoalImageConfig
-from worldmodel.planners.space import ActionSpace, Bounds
+from worldmodel.planners.space import ActionSpace, Bounds, Choices
 from worldmodel.rollout import imagine
 
 STATE = ("pixels", "recurrent")
 """What a step starts from, beside the action."""
+
+COMPARED = ("goal", "start")
+"""What a cost that is given by its options compares with."""
 
 
 @final
@@ -35,6 +38,7 @@ class WorldModelEnv(ModelBasedEnvBase):
     | `pixels` | frame as the model predicted it, not clipped | (..., C, H, W) |
     | `recurrent` | the model's state | nested |
     | `goal` | picture to reach, in [0, 1]; only with a `CostConfig` | (..., C, H, W) |
+    | `start` | frame of the last `reset`; only with a `CostConfig` | (..., C, H, W) |
     | `action` | in the units of the model | (..., A) |
     | `reward` | minus the cost of the step | (..., 1) |
 
@@ -60,8 +64,8 @@ class WorldModelEnv(ModelBasedEnvBase):
         device: Where to; that of the model if left out.
 
     Raises:
-        InputError: Actions, frame or goal do not fit the model, or a goal was given to a cost that
-            is finished.
+        InputError: Actions, frame or goal do not fit the model, a goal was given to a cost that
+            is finished, or an argument is of another kind.
     """
 
     def __init__(
@@ -73,17 +77,14 @@ class WorldModelEnv(ModelBasedEnvBase):
         frame: Tensor | np.ndarray | None = None,
         goal: Tensor | np.ndarray | None = None,
         drawn: bool = False,
-        batch_size: Sequence[int] = (),
+        batch_size: int | Sequence[int] = (),
         device: torch.device | str | None = None,
     ) -> None:
-        if actions.width != model.action_dim:
-            raise InputError(
-                f"actions: this model expects width {model.action_dim}, got {actions.width}"
-            )
+        _check(model, actions, cost)
         if goal is not None and isinstance(cost, Cost):
             raise InputError("goal: expected none beside a finished cost, which has its own")
         pictures = _picture("frame", frame, model), _picture("goal", goal, model)
-        size = torch.Size(batch_size)
+        size = _size(batch_size)
         super().__init__(
             cast("TensorDictModule", model.eval()),
             device=model.device if device is None else device,
@@ -100,7 +101,8 @@ class WorldModelEnv(ModelBasedEnvBase):
         pixels = Unbounded(shape, dtype=model.dtype, device=self.device)
         entries = {"pixels": pixels, "recurrent": _declared(model, size)}
         if self._compares:
-            entries["goal"] = Bounded(0.0, 1.0, shape, self.device, torch.float32)
+            picture = Bounded(0.0, 1.0, shape, self.device, torch.float32)
+            entries.update({key: picture.clone() for key in COMPARED})
         self.observation_spec = Composite(entries, shape=size)
         self.state_spec = self.observation_spec.clone()
         self.action_spec = _action_spec(actions, size, self.device)
@@ -126,12 +128,13 @@ class WorldModelEnv(ModelBasedEnvBase):
     def _reset(self, tensordict: TensorDictBase | None, **_: Any) -> TensorDictBase:
         given = TensorDict({}, self.batch_size) if tensordict is None else tensordict
         size = given.batch_size
-        start = {"pixels": self._given(given, "pixels", self._frame).to(self.model.dtype)}
+        frame = self._given(given, "pixels", self._frame)
         recurrent = self.model.initial_state(size.numel(), self.device)
-        start["recurrent"] = recurrent.reshape(size)
+        present = {"pixels": frame.to(self.model.dtype), "recurrent": recurrent.reshape(size)}
         if self._compares:
-            start["goal"] = self._given(given, "goal", self._goal)
-        return TensorDict(start, size, device=self.device)
+            present["goal"] = self._given(given, "goal", self._goal)
+            present["start"] = frame.float()
+        return TensorDict(present, size, device=self.device)
 
     def _given(self, given: TensorDictBase, key: str, otherwise: Tensor) -> Tensor:
         size = given.batch_size
@@ -142,12 +145,16 @@ class WorldModelEnv(ModelBasedEnvBase):
                 f"{key}: expected floating-point frames of shape {(*size, *otherwise.shape)}, "
                 f"got {picture.dtype} {tuple(picture.shape)}"
             )
+        low, high = (float(limit) for limit in picture.detach().aminmax())
+        if not 0.0 <= low <= high <= 1.0:
+            raise InputError(f"{key}: expected values in [0, 1], got {low:g} to {high:g}")
         return picture.to(self.device)
 
     def _step(self, tensordict: TensorDictBase) -> TensorDictBase:
         size = tensordict.batch_size
-        entries = (*STATE, "action", *(["goal"] if self._compares else []))
-        now = tensordict.select(*entries).reshape(size.numel())
+        compared = COMPARED if self._compares else ()
+        now = tensordict.select(*STATE, "action", *compared).reshape(size.numel())
+        self.model.check_input(now["pixels"], now["action"])
         wanted = any(value.requires_grad for value in now.values(True, True))
         with torch.set_grad_enabled(wanted and torch.is_grad_enabled()):
             state = State({"frame": now["pixels"], "recurrent": now["recurrent"]}, now.batch_size)
@@ -156,20 +163,19 @@ class WorldModelEnv(ModelBasedEnvBase):
             reward = -self._cost_of(now)(step)[:, None]
         seen, recurrent = step.state["frame"], step.state["recurrent"]
         after = {"pixels": seen, "recurrent": recurrent, "reward": reward}
-        if self._compares:
-            after["goal"] = now["goal"]
+        after.update({key: now[key] for key in compared})
         return TensorDict(after, now.batch_size, device=self.device).reshape(size)
 
     def _cost_of(self, now: TensorDictBase) -> Cost:
-        """What compares with the goals; built again only when they change."""
+        """What compares with goals and starts; built again only when one of them changes."""
         if isinstance(self._cost, Cost):
             return self._cost
-        goal, frame = now["goal"], now["pixels"]
-        if torch.equal(goal, goal[:1].expand_as(goal)):  # as for all candidates of a plan
-            goal, frame = goal[:1], frame[:1]
-        if self._aim is None or not torch.equal(self._aim[0], goal):
-            scene = Scene(goal[:, None], frame.float().clamp(0.0, 1.0), (self.model,))
-            self._aim = goal, self._cost.build(scene)
+        pair = torch.stack([now[key] for key in COMPARED])
+        if torch.equal(pair, pair[:, :1].expand_as(pair)):  # as for all candidates of a plan
+            pair = pair[:, :1]
+        if self._aim is None or not torch.equal(self._aim[0], pair):
+            goal, start = pair
+            self._aim = pair, self._cost.build(Scene(goal[:, None], start, (self.model,)))
         return self._aim[1]
 
     def _source(self) -> torch.Generator:
@@ -180,6 +186,29 @@ class WorldModelEnv(ModelBasedEnvBase):
 
     def _set_seed(self, seed: int | None) -> None:
         self._seed, self._generator = torch.seed() if seed is None else seed, None
+
+
+def _check(model: WorldModel, actions: object, cost: object) -> None:
+    """Refuse actions that do not fit a model, and what is neither actions nor a cost."""
+    if not isinstance(actions, (Bounds, Choices)):
+        raise InputError(f"actions: expected `Bounds`, or one-hot `Choices`, got {actions!r:.80}")
+    if actions.width != model.action_dim:
+        raise InputError(
+            f"actions: this model expects width {model.action_dim}, got {actions.width}"
+        )
+    if cost is not None and not isinstance(cost, (Cost, CostConfig)):
+        raise InputError(
+            "cost: expected a `Cost`, or options of one such as `GoalImageConfig()`, "
+            f"got {cost!r:.80}"
+        )
+
+
+def _size(given: int | Sequence[int]) -> torch.Size:
+    """A batch size; a number is that of one dimension."""
+    sizes = list(given) if isinstance(given, Sequence) else [given]
+    if any(not isinstance(size, int) or size < 1 for size in sizes):
+        raise InputError(f"batch_size: expected whole numbers of at least 1, got {given}")
+    return torch.Size(sizes)
 
 
 def _picture(what: str, given: Tensor | np.ndarray | None, model: WorldModel) -> Tensor:

@@ -12,3 +12,5 @@ actions = np.zeros((3, 11, 2))  # 1 between these frames and 10 to come, of 2 nu
 actions[:, 1:, 0] = np.array([[-0.5], [0.0], [0.5]])
 frames = model({"video": video, "actions": actions})["rgb"]
 print(frames.shape)
+for way, film in zip(actions[:, -1, 0], frames, strict=True):
+    print(f"{way:.1f} a step: pictures change by {np.abs(film[-1] - film[0]).mean():.4f}")
