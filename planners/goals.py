@@ -86,8 +86,8 @@ def _plain(picture: Image.Image, channels: int, name: str) -> Image.Image:
     if (frames := getattr(picture, "n_frames", 1)) > 1:
         raise InputError(f"goal: expected a single picture in {name}, got {frames} frames")
     if picture.has_transparency_data:
-        opacity = picture.convert("RGBA").getextrema()[3]
-        if opacity != (255, 255):
+        opacity = picture.convert("RGBA").getchannel("A")
+        if opacity.getextrema() != (255, 255):
             raise InputError(f"goal: expected an opaque picture in {name}, got a transparent one")
     if picture.mode in ("I", "F"):
         raise InputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from worldmodel.data.clips.config import DataConfig, open_data
 from worldmodel.data.clips.loading import ClipLoader, validation_loader
@@ -42,7 +43,7 @@ def listed(recordings: str | list[str]) -> tuple[str, ...]:
     Raises:
         InputError: There is none, or it is empty or no text.
     """
-    several = recordings if is_listed(recordings) else [recordings]
+    several: Any = recordings if is_listed(recordings) else [recordings]
     if not several or not all(isinstance(one, str) and one for one in several):
         raise InputError(
             "recordings: expected a folder, file or URL of recordings, or a list of them, "
