@@ -302,3 +302,55 @@ def test_a_long_life_needs_no_more_memory():
     after = alive(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert after[0] <= before[0]
     assert after[1] - before[1] < 5_000  # kB
+
+
+def test_a_goal_of_16_bits_is_scaled(tmp_path):
+    levels = np.arange(256, dtype=np.uint16).reshape(16, 16)
+    iio.imwrite(tmp_path / "deep.png", levels * 257)
+    goal = as_goals(tmp_path / "deep.png", channels=1)
+    np.testing.assert_allclose(goal[0, 0, 0], levels / 255, atol=1e-6)
+    assert as_goals(tmp_path / "deep.png").shape == (1, 1, 3, 16, 16)
+
+
+def test_a_goal_with_an_alpha_that_hides_nothing_is_taken(tmp_path):
+    color = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    opaque = np.full((16, 16, 1), 255, np.uint8)
+    iio.imwrite(tmp_path / "opaque.png", np.concatenate([color, opaque], -1))
+    np.testing.assert_allclose(
+        as_goals(tmp_path / "opaque.png")[0, 0], color.transpose(2, 0, 1) / 255, atol=1e-6
+    )
+
+
+def test_files_that_are_no_plain_picture_are_refused_by_name(tmp_path):
+    half = np.full((16, 16, 4), 128, np.uint8)
+    iio.imwrite(tmp_path / "half.png", half)
+    moving = np.stack([np.full((16, 16), level, np.uint8) for level in (0, 99, 200)])
+    iio.imwrite(tmp_path / "moving.gif", moving)
+    iio.imwrite(tmp_path / "float.tiff", np.zeros((16, 16), np.float32))
+    for goal, message in [
+        (tmp_path / "half.png", r"goal: expected an opaque picture in .*half\.png, got a transp"),
+        (
+            tmp_path / "moving.gif",
+            r"goal: expected a single picture in .*\.gif, got 3 frames",
+        ),
+        (tmp_path / "float.tiff", r"goal: expected 8 or 16 bits per channel in .*, got 32"),
+        (tmp_path, r"goal: expected a picture in .*, cannot read it \(Is a directory\)"),
+        ("", "goal: expected a picture's file, got an empty name"),
+        ((tmp_path / "half.png").read_bytes(), r"goal: expected a picture \(a file.*got b'.x89PNG"),
+        ([torch.zeros(1, 3, 8, 8), torch.zeros(2, 3, 8, 8)], r"\(1, 3, 8, 8\), \(2, 3, 8, 8\)"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            as_goals(goal)
+    with pytest.raises(InputError, match="File name too long") as told:
+        as_goals("x" * 5000)
+    assert len(str(told.value)) < 250
+
+
+def test_what_is_no_frame_is_told_in_short():
+    mpc = agent()
+    mpc.reset(spot(GOAL))
+    with pytest.raises(InputError, match="expected an array of uint8") as told:
+        mpc.act(as_bytes(spot(HERE)).tolist())  # pyright: ignore[reportArgumentType]
+    assert len(str(told.value)) < 200
+    with pytest.raises(InputError, match=r"expected at least one, got shape \(0, 1, 16, 16\)"):
+        mpc.act(torch.zeros(0, 1, 16, 16))

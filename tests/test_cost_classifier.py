@@ -193,3 +193,11 @@ def test_damage_is_told(trained: Path, tmp_path: Path):
     (tmp_path / WEIGHTS).write_bytes((trained / WEIGHTS).read_bytes()[:100])
     with pytest.raises(InputError, match="damaged classifier"):
         load_classifier(tmp_path)
+
+
+def test_an_empty_folder_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "empty").mkdir()
+    arguments = [str(tmp_path / "empty"), str(tmp_path / "empty"), f"--output={tmp_path / 'out'}"]
+    assert main(["train-classifier", *arguments]) == 2
+    told = capsys.readouterr().err
+    assert "expected pictures (.png, .jpg, .jpeg) or recordings, got an empty folder" in told

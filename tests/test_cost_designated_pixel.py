@@ -97,3 +97,50 @@ def test_mistakes_are_refused():
         DesignatedPixelConfig((3, 3), (5, 5), temperature=0.0)
     with pytest.raises(InputError, match="radius: expected at least 1, got 0"):
         DesignatedPixelConfig((3, 3), (5, 5), radius=0)
+
+
+@pytest.mark.parametrize(
+    ("pixel", "goal", "told"),
+    [
+        ("ab", (1, 2), "pixel: expected a row and a column, or a list of such pairs, .*, got 'ab'"),
+        ((1, 2), ["a", "b"], r"goal: expected a row and a column, .*, got \['a', 'b'\]"),
+        ([(1, 2), 3], [(1, 2), 3], r"pixel: expected .*, got \[\(1, 2\), 3\]"),
+        ((1.5, 2), (1, 2), r"pixel: expected .* in whole pixels, got \(1\.5, 2\)"),
+        ((1, 2, 3), (1, 2), r"pixel: expected .*, got \(1, 2, 3\)"),
+        (((1, 2), (3, 4)), (5, 6), "expected a goal for each pixel, got 2 pixels and 1 goals"),
+    ],
+)
+def test_what_is_no_pixel_is_refused(pixel, goal, told):
+    start = torch.rand(1, 3, 16, 16)
+    with pytest.raises(InputError, match=told):
+        DesignatedPixelConfig(pixel, goal)
+    with pytest.raises(InputError, match=told):
+        DesignatedPixel(start, pixel, goal)
+
+
+def test_pixels_may_be_lists_and_tuples():
+    start, frame = torch.rand(1, 3, 16, 16), torch.rand(2, 3, 16, 16)
+    costs = [
+        DesignatedPixelConfig(pixel, goal).build(Scene(start[:, None], start))(step(frame))
+        for pixel, goal in (
+            ((3, 4), (5, 6)),
+            ([3, 4], [5, 6]),
+            ([[3, 4]], [(5, 6)]),
+            (tuple(np.array([3, 4])), ((5, 6),)),
+        )
+    ]
+    for cost in costs[1:]:
+        torch.testing.assert_close(cost, costs[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"patch": "x"}, "patch: expected a whole number, got 'x'"),
+        ({"radius": 1.5}, r"radius: expected a whole number, got 1\.5"),
+        ({"temperature": "x"}, "temperature: expected above 0 and finite, got 'x'"),
+    ],
+)
+def test_what_is_no_number_is_refused(options, told):
+    with pytest.raises(InputError, match=told):
+        DesignatedPixelConfig((1, 2), (3, 4), **options)

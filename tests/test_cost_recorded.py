@@ -173,3 +173,19 @@ def test_architectures_with_a_bus_are_those_that_are_named():
             continue
         having += [name] * any(key.startswith("bus") for key in map(str, state.keys()))
     assert tuple(having) == WITH_BUS
+
+
+@pytest.mark.parametrize("recordings", ["", [], [""], None, ["a", 3]])
+@pytest.mark.parametrize("config", [BackgroundWeightedConfig, SlotBusConfig])
+def test_recordings_that_are_not_named_are_refused(config, recordings):
+    with pytest.raises(InputError, match=r"recordings: expected a folder, file or URL of rec.*got"):
+        config(recordings)
+
+
+def test_options_of_another_type_are_refused():
+    with pytest.raises(InputError, match=r"clips: expected a whole number, got 1\.5"):
+        BackgroundWeightedConfig("logs", clips=1.5)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(InputError, match="threshold: expected at least 0 and below 1, got 'x'"):
+        BackgroundWeightedConfig("logs", threshold="x")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(InputError, match="layer: expected a whole number, got 'top'"):
+        SlotBusConfig("logs", layer="top")  # pyright: ignore[reportArgumentType]

@@ -103,3 +103,23 @@ def test_mistakes_are_refused():
         GoalSequenceConfig(pace=0.0)
     with pytest.raises(InputError, match="expected reached, patience or pace, got none"):
         GoalSequenceConfig(reached=None)
+
+
+def test_a_sequence_of_sequences_is_refused():
+    within = {"of": {"goal-sequence": {"options": SUM}}}
+    for of, options in (("goal-sequence", {}), ("Goal Sequence", {}), ("weighted-sum", within)):
+        with pytest.raises(InputError, match="cost of a single sub-goal as `of`, got a goal-seq"):
+            GoalSequenceConfig(of=of, options=options)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"reached": "x"}, "reached: expected at least 0 and below 1, got 'x'"),
+        ({"patience": 1.5}, r"patience: expected a whole number, got 1\.5"),
+        ({"pace": "x"}, "pace: expected a finite number above 0, got 'x'"),
+    ],
+)
+def test_what_is_no_number_is_refused(options, told):
+    with pytest.raises(InputError, match=told):
+        GoalSequenceConfig(**options)

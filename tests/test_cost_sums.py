@@ -117,3 +117,8 @@ def test_mistakes_on_the_command_line_are_one_sentence(of, told, capsys):
     assert error.startswith("worldmodel: ")
     assert error.count("\n") == 1
     assert told in error
+
+
+def test_a_cost_without_options_says_so():
+    with pytest.raises(InputError, match=r"option 'scale' is unknown; available: none$"):
+        WeightedSumConfig({"action-penalty": {"scale": 2}})

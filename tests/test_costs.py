@@ -13,8 +13,8 @@ from worldmodel.planners.cost import EVERY_STEP, Scene, Schedule
 from worldmodel.planners.costs.action_penalty import ActionPenalty
 from worldmodel.planners.costs.disagreement import Disagreement, DisagreementConfig
 from worldmodel.planners.costs.goal_image import GoalImage, GoalImageConfig
-from worldmodel.planners.costs.goal_latent import GoalLatentConfig
-from worldmodel.planners.costs.region_change import RegionChange
+from worldmodel.planners.costs.goal_latent import GoalLatent, GoalLatentConfig
+from worldmodel.planners.costs.region_change import RegionChange, RegionChangeConfig
 from worldmodel.planners.costs.smoothness import Smoothness
 
 
@@ -282,3 +282,31 @@ def test_goal_latent_mistakes_are_refused(frames, model):
         GoalLatentConfig(settle=0)
     with pytest.raises(InputError, match=r"expects \(C, H, W\) = \(3, 16, 32\)"):
         GoalLatentConfig().build(Scene(goal[:, None, :, :8], goal[:, :, :8], (model,)))
+
+
+@pytest.mark.parametrize(
+    ("build", "told"),
+    [
+        (lambda: GoalImageConfig(scales=4), "scales: expected a list of sides .*, got 4"),
+        (lambda: GoalImageConfig(scales=("a",)), r"scales: expected a list .*, got \('a',\)"),
+        (lambda: GoalImageConfig(scales="12"), "scales: expected a list .*, got '12'"),
+        (lambda: GoalImage(torch.rand(1, 3, 16, 16), 4), "scales: expected a list .*, got 4"),
+        (lambda: GoalImageConfig(crop="x"), "crop: expected top, left, .*, got 'x'"),
+        (lambda: GoalImageConfig(crop="abcd"), "crop: expected top, left, .*, got 'abcd'"),
+        (lambda: GoalImageConfig(changed="x"), "changed: expected at least 0 .*, got 'x'"),
+        (lambda: GoalImageConfig(margin=1.5), r"margin: expected a whole number, got 1\.5"),
+        (lambda: RegionChangeConfig((0, 0, 1)), r"region: expected .*, got \(0, 0, 1\)"),
+        (lambda: RegionChangeConfig((0, 0, "a", 1)), r"region: expected .*, got \(0, 0, 'a', 1\)"),
+        (lambda: RegionChange(torch.rand(1, 3, 8, 8), 3), "region: expected .*, got 3"),
+        (lambda: GoalLatentConfig(settle=1.5), r"settle: expected a whole number, got 1\.5"),
+        (lambda: GoalLatentConfig(pool="x"), "pool: expected a whole number, got 'x'"),
+    ],
+)
+def test_options_of_another_type_are_refused(build, told):
+    with pytest.raises(InputError, match=told):
+        build()
+
+
+def test_the_settling_of_a_latent_is_a_whole_number(model):
+    with pytest.raises(InputError, match=r"settle: expected a whole number, got 1\.5"):
+        GoalLatent(model, torch.rand(1, *model.frame_shape), settle=1.5)  # pyright: ignore[reportArgumentType]

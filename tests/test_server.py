@@ -5,6 +5,7 @@ import http.client
 import io
 import json
 import random
+import signal
 import socket
 import struct
 import subprocess
@@ -25,14 +26,15 @@ from PIL import Image
 from spots import SpotModel, spot
 
 from worldmodel.cli import main
-from worldmodel.errors import InputError, UnavailableError
+from worldmodel.errors import InputError
 from worldmodel.planners.categorical_cem import CategoricalCEMConfig
 from worldmodel.planners.cem import CEMConfig
 from worldmodel.planners.cost import Schedule
 from worldmodel.planners.planner import Planner, PlannerConfig
 from worldmodel.planners.planning import PlanningConfig
 from worldmodel.planners.space import Bounds, Choices
-from worldmodel.plugins.client import PolicyClient
+from worldmodel.plugins.client import NoAnswerError, PolicyClient, PolicyError
+from worldmodel.plugins.interruption import Interrupted
 from worldmodel.plugins.server import ServerConfig, Service, create_app
 
 BOUNDS = Bounds(torch.full((2,), -0.5), torch.full((2,), 0.5))
@@ -205,7 +207,7 @@ def test_the_session_unused_for_longest_makes_room():
         robots["a"].act(picture(5.0, 3.0))
         robots["c"].act(picture(5.0, 3.0))
         with pytest.raises(
-            InputError, match=r"session is unknown: expected one begun by .*, got b"
+            PolicyError, match=r"session is unknown: expected one begun by .*, got b"
         ):
             robots["b"].act(picture(5.0, 3.0))
         assert robots["a"].health()["sessions"] == 2
@@ -235,29 +237,53 @@ class Waiting(Planner):
         return search.best, search.others
 
 
-def test_one_planning_at_a_time_and_those_who_plan_are_not_dropped():
-    planning = PlanningConfig(WaitingConfig())
+@contextmanager
+def planning_slowly(**options):
+    """A server at which `slow` is planning, until it may end; and the answer to come."""
+    service = replace(SERVICE, planning=PlanningConfig(WaitingConfig()))
     Waiting.may.clear()
-    with (
-        serving(replace(SERVICE, planning=planning), sessions=1) as port,
-        ThreadPoolExecutor() as pool,
-    ):
+    with serving(service, **options) as port, ThreadPoolExecutor() as pool:
         client(port, "slow").reset(picture(8.0, 5.0))
         Waiting.begun.clear()
-        first = pool.submit(client(port, "slow").act, picture(5.0, 3.0))
-        assert Waiting.begun.wait(30)
-        for again in (
-            lambda: client(port, "slow").act(picture(5.0, 3.0)),
-            lambda: client(port, "slow").reset(picture(5.0, 3.0)),
-        ):
-            with pytest.raises(InputError, match="session is planning: expected one request at a"):
-                again()
-        with pytest.raises(InputError, match="no session is free"):
+        answer = pool.submit(client(port, "slow").act, picture(5.0, 3.0))
+        try:
+            assert Waiting.begun.wait(30)
+            yield port, answer
+        finally:
+            Waiting.may.set()
+
+
+def test_one_planning_at_a_time_and_those_who_plan_are_not_dropped():
+    with planning_slowly(sessions=1) as (port, first):
+        with pytest.raises(PolicyError, match="session is planning: expected one request at a"):
+            client(port, "slow").act(picture(5.0, 3.0))
+        with pytest.raises(PolicyError, match="no session is free"):
             client(port, "other").reset(picture(8.0, 5.0))
         assert client(port).health()["sessions"] == 1
         Waiting.may.set()
         assert len(first.result(30)) == 2
         client(port, "other").reset(picture(8.0, 5.0))
+
+
+def test_a_reset_takes_a_session_over_that_is_planning():
+    with planning_slowly(sessions=1) as (port, first):
+        client(port, "slow").reset(picture(8.0, 5.0))
+        Waiting.may.set()
+        with pytest.raises(PolicyError, match=r"planning was given up: .* begun anew"):
+            first.result(30)
+        act = {"session": "slow", "observation": raw(picture(5.0, 3.0))}
+        status, answer = asked(port, "POST", "/v1/act", act)
+        assert (status, answer["step"]) == (200, 1)
+
+
+def test_planning_for_nobody_ends_at_the_next_imagined_step():
+    stop = threading.Event()
+    agent = SERVICE.agent(None, stop)
+    agent.reset(picture(8.0, 5.0))
+    agent.act(picture(5.0, 3.0))
+    stop.set()
+    with pytest.raises(Interrupted):
+        agent.act(picture(6.0, 4.0))
 
 
 # --- What else might be sent
@@ -468,6 +494,13 @@ def test_what_is_too_large_is_not_taken_in():
         client(port).reset(picture(8.0, 5.0))
 
 
+def test_what_is_far_too_large_is_answered_nevertheless():
+    with serving(request_bytes=2000) as port:
+        expected = r"server: request is too large: expected at most 2000 bytes, got 3\d+ bytes"
+        with pytest.raises(PolicyError, match=expected):
+            client(port).act(bytes(24_000_000))
+
+
 def test_what_does_not_arrive_is_not_waited_for():
     with (
         serving(receive_seconds=0.2) as port,
@@ -481,8 +514,14 @@ def test_what_does_not_arrive_is_not_waited_for():
 @pytest.mark.parametrize(
     ("path", "changed", "told"),
     [
-        ("reset", {"seed": -1}, ("seed is not valid", "greater than or equal to 0", "-1")),
-        ("reset", {"goals": []}, ("goals is not valid", "at least 1 item", "[]")),
+        ("reset", {"seed": -1}, ("seed", "at least 0", "-1")),
+        ("reset", {"seed": 2**63}, ("seed", "a number below 9223372036854775808", "9223372")),
+        ("reset", {"seed": "1"}, ("seed", "a whole number", "'1'")),
+        ("reset", {"seconds": 1e9}, ("seconds", "at most 3600", "1000000000.0")),
+        ("reset", {"goals": []}, ("goals", "a list of at least 1", "a list of 0")),
+        ("reset", {"goals": {"a": 1}}, ("goals", "a list", "an object of 1")),
+        ("reset", {"speed": 1}, ("speed", "no such field", "1")),
+        ("act", {"session": "a b"}, ("session", "letters, digits or _.-", "'a b'")),
         (
             "reset",
             {"goals": [{}]},
@@ -514,30 +553,112 @@ def test_refusals_say_what_was_expected_and_what_came(port, path, changed, told)
         assert words in answer[key]
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"{{{", "body: expected JSON, got Expecting property name enclosed in double quotes at"),
+        (b'{"session": "a"', "body: expected JSON, got Expecting ',' delimiter at character 15"),
+        (b'{"session": "\xff"}', "body: expected JSON, got bytes that are no UTF-8"),
+        (b"[" * 100_000, "body: expected JSON, got nesting that is too deep"),
+        (b'{"seed": ' + b"9" * 5000 + b"}", "body: expected JSON, got a number of too many digits"),
+        (b"", "body: expected JSON, of Content-Type application/json, got nothing"),
+        (b"[1, 2]", "body: expected an object, got a list of 2"),
+        (b'{"goals": [{}], "seed": 1}', "session: expected a value, got none"),
+    ],
+)
+def test_what_is_no_request_is_told_in_words(port, content, told):
+    _, answer = asked(port, "POST", "/v1/reset", content)
+    assert "{error}: expected {expected}, got {got}".format(**answer).startswith(told)
+
+
+def test_another_content_type_is_told_without_the_content(port):
+    content = json.dumps(valid_reset("secret")).encode()
+    status, answer = asked(port, "POST", "/v1/reset", content, "text/plain")
+    assert_refused(status, answer)
+    assert "secret" not in str(answer)
+    assert "application/json" in answer["expected"]
+
+
 def test_a_cost_that_does_not_fit_the_goal_is_told():
     """What planner, model and cost refuse is told in the same form."""
     wide = replace(PLANNING, cost=replace(PLANNING.cost, scales=(5,)))  # pyright: ignore
     with serving(replace(SERVICE, planning=wide)) as port:
         client(port).reset(picture(8.0, 5.0))
-        with pytest.raises(InputError, match=r"server: scales: expected 1 or even .*, got \(5,\)"):
+        with pytest.raises(PolicyError, match=r"server: scales: expected 1 or even .*, got \(5,\)"):
             client(port).act(picture(5.0, 3.0))
+
+
+# --- The client
+
+
+def test_a_goal_may_be_a_path_and_a_seed_a_number_of_numpy(port, tmp_path):
+    (tmp_path / "goal.png").write_bytes(png(picture(8.0, 5.0)))
+    actions = []
+    for goal in (picture(8.0, 5.0), tmp_path / "goal.png", str(tmp_path / "goal.png")):
+        client(port).reset(goal, seed=np.int64(3), seconds=np.float32(60))
+        actions.append(client(port).act(picture(5.0, 3.0)))
+    assert actions[1] == actions[2] == actions[0]
+
+
+@pytest.mark.parametrize(
+    ("goal", "words"),
+    [
+        ([picture(8.0, 5.0)], r"goals\.0: expected a picture: an array of uint8 .*, got list"),
+        (picture(8.0, 5.0) / 255, r"goals\.0: expected .*, got ndarray float64"),
+        ("none.png", r"goals\.0: expected a PNG file, cannot read 'none\.png' \(No such file"),
+        ("x" * 5000, r"goals\.0: expected a PNG file, cannot read 'x{200}' \(File name too long"),
+    ],
+)
+def test_what_is_no_picture_is_not_sent(goal, words):
+    with pytest.raises(PolicyError, match=words):
+        client(1).reset(goal)
+
+
+def test_what_is_no_number_is_not_sent():
+    with pytest.raises(PolicyError, match=r"seed: expected a whole number, got 1\.5"):
+        client(1).reset(picture(8.0, 5.0), seed=1.5)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(PolicyError, match=r"seconds: expected a number or None, got 'soon'"):
+        client(1).reset(picture(8.0, 5.0), seconds="soon")  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("url", ["foo", "", "file:///etc", "http://", "http://a:port", None])
+def test_what_is_no_address_is_refused(url):
+    with pytest.raises(PolicyError, match=r"url: expected one like http://127\.0\.0\.1:8000, got"):
+        PolicyClient(url)
+
+
+def test_a_copy_of_the_client_is_all_that_a_robot_needs(port):
+    program = (
+        "import runpy, sys; client = runpy.run_path(sys.argv[1])['PolicyClient'](sys.argv[2]); "
+        "print(client.health()['model'], 'worldmodel' in sys.modules, 'numpy' in sys.modules)"
+    )
+    file, url = sys.modules[PolicyClient.__module__].__file__, f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-I", "-S", "-c", program, file, url]
+    said = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["spot", "False", "False"]
 
 
 # --- The program
 
 
 def test_no_server_is_told():
-    with pytest.raises(UnavailableError, match=r"expected one at http://127\.0\.0\.1:1, got no"):
+    with pytest.raises(NoAnswerError, match=r"expected one at http://127\.0\.0\.1:1, got no"):
         PolicyClient("http://127.0.0.1:1").health()
 
 
 @pytest.mark.parametrize(
     ("answer", "error", "words"),
     [
-        (b"HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nno", InputError, "got 503 Busy"),
-        (b"HTTP/1.1 500 X\r\nContent-Length: 2\r\n\r\n[]", InputError, "got 500 X"),
-        (b"", UnavailableError, "got no answer"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", UnavailableError, "got no answer"),
+        (b"HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nno", PolicyError, "got 503 Busy"),
+        (b"HTTP/1.1 500 X\r\nContent-Length: 2\r\n\r\n[]", PolicyError, "got 500 X"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno",
+            PolicyError,
+            "an answer in JSON",
+        ),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", PolicyError, "the answer of another"),
+        (b"", NoAnswerError, "got no answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", NoAnswerError, "got no answer"),
     ],
 )
 def test_another_server_is_told(answer, error, words):
@@ -596,28 +717,43 @@ def test_an_address_that_is_taken_is_told(port, capsys):
     assert f"expected an address to listen at, got 127.0.0.1:{port}" in capsys.readouterr().err
 
 
-@pytest.mark.slow
-def test_the_command_serves():
-    command = [
-        sys.executable,
-        "-m",
-        "worldmodel",
-        "serve",
-        "predrnn-v2-tabletop",
-        "--task=reach",
-        "--port=0",
-    ]
+@contextmanager
+def served(*arguments):
+    """The command, and a robot at it."""
+    command = [sys.executable, "-m", "worldmodel", "serve", "predrnn-v2-tabletop", "--task=reach"]
+    command += ["--port=0", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
             url = server.stdout.readline().removeprefix("serving at ").strip()
-            robot = PolicyClient(url)
-            told = robot.health()
-            assert (told["model"], told["picture"]) == ("predrnn-v2-tabletop", [64, 64, 3])
-            random_picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-            robot.reset(random_picture)
-            action = np.array(robot.act(random_picture))
-            assert (np.array(told["low"]) <= action).all()
-            assert (action <= np.array(told["high"])).all()
+            yield server, PolicyClient(url)
         finally:
-            server.terminate()
+            server.kill()
+
+
+SEEN = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+
+
+@pytest.mark.slow
+def test_the_command_serves():
+    with served() as (_, robot):
+        told = robot.health()
+        assert (told["model"], told["picture"]) == ("predrnn-v2-tabletop", [64, 64, 3])
+        robot.reset(SEEN)
+        action = np.array(robot.act(SEEN))
+        assert (np.array(told["low"]) <= action).all()
+        assert (action <= np.array(told["high"])).all()
+
+
+@pytest.mark.slow
+def test_the_command_ends_soon_when_it_is_interrupted_while_it_plans():
+    endless = ["--planning.planner.candidates=50000", "--planning.at_once=8"]
+    with served(*endless) as (server, robot), ThreadPoolExecutor() as pool:
+        robot.reset(SEEN)
+        answer = pool.submit(robot.act, SEEN)
+        time.sleep(2)
+        assert not answer.done()
+        server.send_signal(signal.SIGINT)
+        server.wait(10)
+        with pytest.raises(PolicyError):
+            answer.result(5)

@@ -21,7 +21,7 @@ def as_frames(seen: Tensor | np.ndarray) -> Tensor:
     if isinstance(seen, Tensor):
         return _checked(seen)
     if not isinstance(seen, np.ndarray):
-        raise InputError(f"picture: expected an array of uint8 (H, W, C), got {seen!r}")
+        raise InputError(f"picture: expected an array of uint8 (H, W, C), got {seen!r:.80}")
     if seen.dtype != np.uint8 or seen.ndim != 3 or seen.shape[-1] not in (1, 3):
         raise InputError(
             "picture: expected uint8 of shape (H, W, C) with 1 or 3 channels, "
@@ -36,6 +36,8 @@ def _checked(frames: Tensor) -> Tensor:
             "frames: expected floating-point frames of shape (E, C, H, W), "
             f"got {frames.dtype} {tuple(frames.shape)}"
         )
+    if not frames.numel():
+        raise InputError(f"frames: expected at least one, got shape {tuple(frames.shape)}")
     low, high = (float(bound) for bound in torch.aminmax(frames))
     if not 0.0 <= low <= high <= 1.0:
         raise InputError(f"frames: expected values in [0, 1], got {low:g} to {high:g}")

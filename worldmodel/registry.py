@@ -106,7 +106,8 @@ def find_name(kind: str, name: str, known: Iterable[str]) -> str:
         return found
     close = get_close_matches(bare(name), names, n=1)
     hint = f"did you mean {names[close[0]]}? " if close else ""
-    raise InputError(f"{kind} {name!r} is unknown; {hint}available: {', '.join(names.values())}")
+    available = ", ".join(names.values()) or "none"
+    raise InputError(f"{kind} {name!r} is unknown; {hint}available: {available}")
 
 
 def bare(name: str) -> str:

@@ -10,9 +10,10 @@ from typing import final
 import torch
 from torch import Tensor
 
-from worldmodel.errors import InputError, check_at_least
+from worldmodel.errors import InputError
 from worldmodel.planners.cost import CostConfig, Scene
-from worldmodel.planners.costs.goal_image import GoalImage
+from worldmodel.planners.costs.goal_image import GoalImage, check_scales
+from worldmodel.planners.costs.options import check_whole, is_number
 from worldmodel.planners.costs.recorded import listed, recorded_clips
 
 
@@ -45,11 +46,14 @@ class BackgroundWeightedConfig(CostConfig):
     scales: tuple[int, ...] = (4, 16, 32)
 
     def __post_init__(self) -> None:
-        check_at_least(1, self, "clips")
-        if not 0 <= self.threshold < 1:
-            raise InputError(f"threshold: expected at least 0 and below 1, got {self.threshold}")
-        if not 0 < self.epsilon < math.inf:
-            raise InputError(f"epsilon: expected above 0 and finite, got {self.epsilon}")
+        listed(self.recordings)
+        check_whole(1, self, "clips")
+        check_scales(self.scales)
+        threshold, epsilon = self.threshold, self.epsilon
+        if not (is_number(threshold) and 0 <= threshold < 1):
+            raise InputError(f"threshold: expected at least 0 and below 1, got {threshold!r:.80}")
+        if not (is_number(epsilon) and 0 < epsilon < math.inf):
+            raise InputError(f"epsilon: expected above 0 and finite, got {epsilon!r:.80}")
 
     def build(self, scene: Scene) -> GoalImage:
         """See `CostConfig.build`."""

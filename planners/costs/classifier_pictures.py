@@ -13,7 +13,7 @@ from torch import Tensor
 from worldmodel.data.clips.blocks import FrameBlocks
 from worldmodel.data.files.pictures import decode_picture
 from worldmodel.data.opening import open_source
-from worldmodel.errors import located
+from worldmodel.errors import InputError, located
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 """What makes a folder one of pictures."""
@@ -69,6 +69,10 @@ def _files(path: str) -> list[Path]:
     folder = Path(path)
     if not folder.is_dir():
         return []
+    if not any(folder.iterdir()):
+        raise InputError(
+            f"{path}: expected pictures ({', '.join(SUFFIXES)}) or recordings, got an empty folder"
+        )
     return sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from worldmodel.errors import InputError, check_at_least, check_odd
+from worldmodel.errors import InputError, check_odd
 from worldmodel.imagined import Imagined
 from worldmodel.planners.cost import Cost, CostConfig, Scene
 from worldmodel.planners.costs.futures import by_environment
+from worldmodel.planners.costs.options import check_whole, is_listed, is_number, is_whole
 
 Pixel = tuple[int, int]
 """Row y and column x, from 0 at the top left."""
@@ -46,18 +47,19 @@ class DesignatedPixelConfig(CostConfig):
     radius: int = 16
 
     def __post_init__(self) -> None:
+        check_whole(1, self, "patch", "radius")
         check_odd(self, "patch")
-        check_at_least(1, self, "radius")
-        if not 0 < self.temperature < math.inf:
-            raise InputError(f"temperature: expected above 0 and finite, got {self.temperature}")
-        _check_as_many(_listed(self.pixel), _listed(self.goal))
+        temperature = self.temperature
+        if not (is_number(temperature) and 0 < temperature < math.inf):
+            raise InputError(f"temperature: expected above 0 and finite, got {temperature!r:.80}")
+        _check_as_many(_listed("pixel", self.pixel), _listed("goal", self.goal))
 
     def build(self, scene: Scene) -> DesignatedPixel:
         """See `CostConfig.build`."""
         return DesignatedPixel(
             scene.start,
-            _listed(self.pixel),
-            _listed(self.goal),
+            _listed("pixel", self.pixel),
+            _listed("goal", self.goal),
             self.patch,
             self.temperature,
             self.radius,
@@ -97,12 +99,13 @@ class DesignatedPixel(Cost):
         temperature: float = 0.1,
         radius: int = 16,
     ) -> None:
+        pixels, goals = _listed("pixel", pixels), _listed("goal", goals)
         _check_as_many(pixels, goals)
         for option, places in (("pixel", pixels), ("goal", goals)):
             _check_inside(option, places, start.shape[-2], start.shape[-1])
         self._shape = start.shape[1:]
         self._half, self._temperature, self._radius = patch // 2, temperature, radius
-        self._pixels, self._goals = list(pixels), list(goals)
+        self._pixels, self._goals = pixels, goals
         self._templates = torch.stack(
             [self._patches(start, pixel, 0)[:, 0] for pixel in pixels], dim=1
         )  # (E, P, C, p, p)
@@ -181,10 +184,23 @@ class DesignatedPixel(Cost):
         return by_environment(frames, len(self._places))
 
 
-def _listed(pixels: Pixel | list[Pixel]) -> list[Pixel]:
-    if isinstance(pixels, tuple):
-        return [pixels]
-    return pixels
+def _listed(option: str, given: Any) -> list[Pixel]:
+    """One pixel, or several, as several.
+
+    Raises:
+        InputError: There is something else.
+    """
+    several = [given] if _is_pixel(given) else given
+    if not is_listed(several) or not all(map(_is_pixel, several)):
+        raise InputError(
+            f"{option}: expected a row and a column, or a list of such pairs, in whole pixels, "
+            f"got {given!r:.80}"
+        )
+    return [(row, column) for row, column in several]
+
+
+def _is_pixel(given: Any) -> bool:
+    return is_listed(given) and len(given) == 2 and all(map(is_whole, given))
 
 
 def _check_as_many(pixels: Sequence[Pixel], goals: Sequence[Pixel]) -> None:

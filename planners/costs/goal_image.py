@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d
 
-from worldmodel.errors import InputError, check_at_least
+from worldmodel.errors import InputError
 from worldmodel.frames import as_frames
 from worldmodel.imagined import Imagined
 from worldmodel.planners.cost import Cost, CostConfig, Scene
 from worldmodel.planners.costs.futures import difference
+from worldmodel.planners.costs.options import check_whole, is_listed, is_number, is_whole
 from worldmodel.planners.costs.region import Region, check_region, pixels_of
 
 
@@ -41,11 +42,13 @@ class GoalImageConfig(CostConfig):
     margin: int = 2
 
     def __post_init__(self) -> None:
-        check_at_least(0, self, "margin")
+        check_scales(self.scales)
+        check_whole(0, self, "margin")
         if self.crop is not None:
             check_region(self.crop, "crop")
-        if self.changed is not None and not 0 <= self.changed < 1:
-            raise InputError(f"changed: expected at least 0 and below 1, got {self.changed}")
+        changed = self.changed
+        if changed is not None and not (is_number(changed) and 0 <= changed < 1):
+            raise InputError(f"changed: expected at least 0 and below 1, got {changed!r:.80}")
 
     def build(self, scene: Scene) -> GoalImage:
         """See `CostConfig.build`."""
@@ -102,9 +105,10 @@ class GoalImage(Cost):
         scales: tuple[int, ...] = (4, 16, 32),
         mask: Tensor | None = None,
     ) -> None:
+        check_scales(scales)
         self._goal, self._scales = as_frames(goal), scales
         height, width = self._goal.shape[-2:]
-        if not scales or not all(_fits(s, height, width) for s in scales):
+        if not all(_fits(s, height, width) for s in scales):
             raise InputError(
                 f"scales: expected 1 or even numbers whose half divides {height} x {width} pixels, "
                 f"got {scales}"
@@ -126,6 +130,18 @@ class GoalImage(Cost):
         for scale in self._scales:
             total = total + _summed(away, scale).square().sum((1, 2, 3))
         return total
+
+
+def check_scales(scales: Any) -> None:
+    """Refuse what is no list of whole numbers, or an empty one.
+
+    Raises:
+        InputError: Says what it is.
+    """
+    if not is_listed(scales) or not scales or not all(map(is_whole, scales)):
+        raise InputError(
+            f"scales: expected a list of sides of windows in pixels, got {scales!r:.80}"
+        )
 
 
 def _checked(mask: Tensor, goal: Tensor) -> Tensor:

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from worldmodel.errors import InputError, check_at_least
+from worldmodel.errors import InputError
 from worldmodel.imagined import Imagined
 from worldmodel.model import WorldModel
 from worldmodel.planners.cost import Cost, CostConfig, Scene
 from worldmodel.planners.costs.futures import difference
+from worldmodel.planners.costs.options import check_whole
 from worldmodel.rollout import advance, begin
 
 
@@ -34,7 +35,7 @@ class GoalLatentConfig(CostConfig):
     pool: int = 1
 
     def __post_init__(self) -> None:
-        check_at_least(1, self, "settle", "pool")
+        check_whole(1, self, "settle", "pool")
 
     def build(self, scene: Scene) -> GoalLatent:
         """See `CostConfig.build`; it needs a learned model."""
@@ -57,10 +58,12 @@ class GoalLatent(Cost):
             height and width.
 
     Raises:
-        InputError: The goal does not fit the model, or the pooling does not fit the latent.
+        InputError: A number is no whole one or too small, the goal does not fit the model, or the
+            pooling does not fit the latent.
     """
 
     def __init__(self, model: WorldModel, goal: Tensor, settle: int = 2, pool: int = 1) -> None:
+        GoalLatentConfig(settle, pool)  # refuses what is out of range
         latent = _settled(model.eval(), goal, settle)
         if any(side % pool for side in latent.shape[-2:]):
             raise InputError(

@@ -9,11 +9,12 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from worldmodel.errors import InputError, check_at_least
+from worldmodel.errors import InputError
 from worldmodel.imagined import Imagined
 from worldmodel.planners.cost import Cost, CostConfig, Scene
 from worldmodel.planners.costs.futures import by_environment
-from worldmodel.planners.costs.weighted_sum import configured
+from worldmodel.planners.costs.options import check_whole, is_number
+from worldmodel.planners.costs.weighted_sum import WeightedSumConfig, configured, parts
 
 
 @final
@@ -22,7 +23,7 @@ class GoalSequenceConfig(CostConfig):
     """Options of `GoalSequence`; the sub-goals are those of the scene.
 
     Attributes:
-        of: Name of the cost of each sub-goal.
+        of: Name of the cost of each sub-goal, which is no sequence itself.
         options: Of that cost.
         reached: A sub-goal gives way to the next when what is seen costs at most this share of
             what it cost when the sub-goal became the current one, in [0, 1); None to wait for
@@ -43,14 +44,18 @@ class GoalSequenceConfig(CostConfig):
     pace: float | None = None
 
     def __post_init__(self) -> None:
-        _ = self.cost
-        if self.reached is not None and not 0 <= self.reached < 1:
-            raise InputError(f"reached: expected at least 0 and below 1, got {self.reached}")
+        if _is_sequence(self.cost):
+            raise InputError(
+                "goal-sequence: expected the cost of a single sub-goal as `of`, got a goal-sequence"
+            )
+        reached, pace = self.reached, self.pace
+        if reached is not None and not (is_number(reached) and 0 <= reached < 1):
+            raise InputError(f"reached: expected at least 0 and below 1, got {reached!r:.80}")
         if self.patience is not None:
-            check_at_least(1, self, "patience")
-        if self.pace is not None and not 0 < self.pace < float("inf"):
-            raise InputError(f"pace: expected a finite number above 0, got {self.pace}")
-        if self.reached is self.patience is self.pace is None:
+            check_whole(1, self, "patience")
+        if pace is not None and not (is_number(pace) and 0 < pace < float("inf")):
+            raise InputError(f"pace: expected a finite number above 0, got {pace!r:.80}")
+        if reached is self.patience is pace is None:
             raise InputError("goal-sequence: expected reached, patience or pace, got none")
 
     @property
@@ -150,6 +155,13 @@ class GoalSequence(Cost):
             here = (self._current == index).to(total.device)[:, None]
             total = torch.where(here, costs, by_environment(total, len(here))).flatten()
         return total
+
+
+def _is_sequence(cost: CostConfig) -> bool:
+    """Whether it goes through sub-goals, or one of its parts does."""
+    if isinstance(cost, WeightedSumConfig):
+        return any(_is_sequence(part.config) for part in parts(cost.of))
+    return isinstance(cost, GoalSequenceConfig)
 
 
 def _seen(frame: Tensor, action: Tensor | None) -> Imagined:

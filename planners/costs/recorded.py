@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from worldmodel.data.clips.config import DataConfig, open_data
 from worldmodel.data.clips.loading import ClipLoader, validation_loader
 from worldmodel.data.clips.windows import Windows, WindowShape
+from worldmodel.errors import InputError
+from worldmodel.planners.costs.options import is_listed
 
 _BATCH = 16
 
@@ -35,5 +38,15 @@ def recorded_clips(
 
 
 def listed(recordings: str | list[str]) -> tuple[str, ...]:
-    """One path, or several, as several."""
-    return (recordings,) if isinstance(recordings, str) else tuple(recordings)
+    """One path, or several, as several.
+
+    Raises:
+        InputError: There is none, or it is empty or no text.
+    """
+    several: Any = recordings if is_listed(recordings) else [recordings]
+    if not several or not all(isinstance(one, str) and one for one in several):
+        raise InputError(
+            "recordings: expected a folder, file or URL of recordings, or a list of them, "
+            f"got {recordings!r:.80}"
+        )
+    return tuple(several)

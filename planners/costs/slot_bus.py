@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from worldmodel.errors import InputError, check_at_least
+from worldmodel.errors import InputError
 from worldmodel.imagined import Imagined
 from worldmodel.model import State, WorldModel
 from worldmodel.planners.cost import Cost, CostConfig, Scene
+from worldmodel.planners.costs.options import check_whole
 from worldmodel.planners.costs.recorded import listed, recorded_clips
 from worldmodel.rollout import imagine, observe
 
@@ -39,7 +40,7 @@ class SlotBusConfig(CostConfig):
         layer: Whose bus, from 0; the top layer's if None.
 
     Raises:
-        InputError: A number is too small.
+        InputError: There are no recordings, or a number is no whole one or too small.
     """
 
     recordings: str | list[str]
@@ -48,9 +49,10 @@ class SlotBusConfig(CostConfig):
     layer: int | None = None
 
     def __post_init__(self) -> None:
-        check_at_least(1, self, "clusters", "clips")
+        listed(self.recordings)
+        check_whole(1, self, "clusters", "clips")
         if self.layer is not None:
-            check_at_least(0, self, "layer")
+            check_whole(0, self, "layer")
 
     def build(self, scene: Scene) -> SlotBus:
         """See `CostConfig.build`; it needs a model with a slot bus, and is fitted to it once."""

@@ -19,10 +19,10 @@ import struct
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Annotated, final
+from typing import Annotated, Any, final
 
 import numpy as np
 import torch
@@ -34,6 +34,7 @@ from worldmodel.model import WorldModel
 from worldmodel.planners.agent import VisualMPC
 from worldmodel.planners.planning import PlanningConfig
 from worldmodel.planners.space import ActionSpace, Choices
+from worldmodel.plugins.interruption import Interrupted, InterruptibleForesight
 
 try:
     import uvicorn
@@ -52,6 +53,9 @@ SCHEMA_VERSION = 1
 """Of what is sent and answered; the `v1` of the paths."""
 
 _GOALS = 64
+
+_STOP_SECONDS = 1
+"""In which what a robot was answered must have reached it when the server is stopped."""
 
 
 @dataclass(frozen=True)  # not final: `worldmodel serve` adds which model serves
@@ -215,11 +219,12 @@ class Service:
     space: ActionSpace
     planning: PlanningConfig
 
-    def agent(self, seconds: float | None) -> VisualMPC:
-        """An agent that plans each action in so many seconds."""
+    def agent(self, seconds: float | None, stop: threading.Event) -> VisualMPC:
+        """An agent that plans each action in so many seconds, and no further once stopped."""
         limits = [limit for limit in (seconds, self.planning.seconds) if limit is not None]
         planning = replace(self.planning, seconds=min(limits, default=None))
-        return planning.agent(planning.foresight(self.model), self.space)
+        foresight = InterruptibleForesight(planning.foresight(self.model), stop)
+        return planning.agent(foresight, self.space)
 
     def told(self, action: Tensor) -> list[float] | int:
         """An action (A,) as an answer holds it."""
@@ -241,13 +246,19 @@ def create_app(service: Service, config: ServerConfig | None = None) -> FastAPI:
         InputError: Planner, model and actions do not fit each other.
     """
     config = config or ServerConfig()
-    service.agent(None)
+    service.agent(None, threading.Event())
     sessions = _Sessions(config.sessions)
-    app = FastAPI(title="worldmodel policy server", version=str(SCHEMA_VERSION), docs_url=None)
+    app = FastAPI(
+        title="worldmodel policy server",
+        version=str(SCHEMA_VERSION),
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.give_up = sessions.stop
     app.router.redirect_slashes = False
 
     @app.get("/v1/health")
-    def health() -> HealthAnswer:
+    async def health() -> HealthAnswer:
         """What the server expects."""
         space = service.space
         return HealthAnswer(
@@ -268,9 +279,10 @@ def create_app(service: Service, config: ServerConfig | None = None) -> FastAPI:
             _decoded(goal, service.picture_shape, f"goals.{i}")
             for i, goal in enumerate(request.goals)
         ]
-        agent = service.agent(request.seconds)
+        stop = threading.Event()
+        agent = service.agent(request.seconds, stop)
         agent.reset(goals, request.seed)
-        sessions.begin(request.session, agent)
+        sessions.begin(request.session, agent, stop)
         return ResetAnswer(session=request.session)
 
     @app.post("/v1/act")
@@ -310,8 +322,22 @@ def serve(app: FastAPI, config: ServerConfig) -> None:
             server_header=False,
             timeout_keep_alive=5,
             limit_concurrency=4 * config.sessions,
+            timeout_graceful_shutdown=_STOP_SECONDS,
         )
-        uvicorn.Server(options).run([listener])
+        _Server(options, app.state.give_up).run([listener])
+
+
+@final
+class _Server(uvicorn.Server):
+    """Gives up what is being planned when it is stopped."""
+
+    def __init__(self, config: uvicorn.Config, give_up: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._give_up = give_up
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._give_up()
+        await super().shutdown(sockets)
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -328,10 +354,11 @@ def _listening(host: str, port: int) -> socket.socket:
 
 @final
 class _Known:
-    """A session: its agent, and whether it is planning."""
+    """A session: its agent, whether it is planning, and what stops that."""
 
-    def __init__(self, agent: VisualMPC) -> None:
-        self.agent, self.steps, self.planning = agent, 0, threading.Lock()
+    def __init__(self, agent: VisualMPC, stop: threading.Event) -> None:
+        self.agent, self.steps = agent, 0
+        self.planning, self.stop = threading.Lock(), stop
 
 
 @final
@@ -345,19 +372,21 @@ class _Sessions:
     def __len__(self) -> int:
         return len(self._known)
 
-    def begin(self, name: str, agent: VisualMPC) -> None:
+    def begin(self, name: str, agent: VisualMPC, stop: threading.Event) -> None:
         """A new episode, in the place of the session's last one or of another session.
 
+        What the session's last one is planning is given up.
+
         Raises:
-            Refusal: All sessions are planning.
+            Refusal: All other sessions are planning.
         """
         with self._lock:
             before = self._known.get(name)
-            if before is not None and before.planning.locked():
-                raise _busy(name)
-            if before is None and len(self._known) >= self._most:
+            if before is not None:
+                before.stop.set()
+            elif len(self._known) >= self._most:
                 self._drop_one()
-            self._known[name] = _Known(agent)
+            self._known[name] = _Known(agent, stop)
             self._known.move_to_end(name)
 
     @contextmanager
@@ -365,19 +394,32 @@ class _Sessions:
         """A session, for one planning at a time.
 
         Raises:
-            Refusal: There is none of that name, or it is planning already.
+            Refusal: There is none of that name, it is planning already, or what it planned was
+                given up.
         """
         with self._lock:
             session = self._known.get(name)
             if session is None:
                 raise Refusal(404, "session is unknown", "one begun by POST /v1/reset", name)
             if not session.planning.acquire(blocking=False):
-                raise _busy(name)
+                expected = "one request at a time for each session; a reset takes it over"
+                raise Refusal(409, "session is planning", expected, name)
             self._known.move_to_end(name)
         try:
             yield session
+            if session.stop.is_set():
+                raise Interrupted
+        except Interrupted as given_up:
+            expected = "a session that is neither begun anew nor stopped meanwhile"
+            raise Refusal(409, "planning was given up", expected, name) from given_up
         finally:
             session.planning.release()
+
+    def stop(self) -> None:
+        """Give up all that is being planned."""
+        with self._lock:
+            for session in self._known.values():
+                session.stop.set()
 
     def _drop_one(self) -> None:
         idle = (name for name, session in self._known.items() if not session.planning.locked())
@@ -385,10 +427,6 @@ class _Sessions:
             expected = f"one of {self._most} sessions to be idle"
             raise Refusal(503, "no session is free", expected, "all of them planning")
         del self._known[oldest]
-
-
-def _busy(name: str) -> Refusal:
-    return Refusal(409, "session is planning", "one request at a time for each session", name)
 
 
 # --- Pictures
@@ -469,6 +507,55 @@ def _printable(text: str) -> str:
     return text[:500].encode("ascii", "backslashreplace").decode()
 
 
+_UNREADABLE: dict[type, str] = {
+    UnicodeDecodeError: "bytes that are no UTF-8",
+    RecursionError: "nesting that is too deep",
+    ValueError: "a number of too many digits",
+}
+
+_EXPECTED = {
+    "missing": "a value",
+    "extra_forbidden": "no such field",
+    "string_type": "text",
+    "string_unicode": "text",
+    "string_pattern_mismatch": "1 to 64 letters, digits or _.-",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "list_type": "a list",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than_equal": "at most {le:g}",
+    "less_than": "a number below {lt}",
+    "too_short": "a list of at least {min_length}",
+    "too_long": "a list of at most {max_length}",
+}
+"""By the name of what pydantic found."""
+
+
+def _invalid(found: dict[str, Any]) -> JSONResponse:
+    """What does not fit the schema, as pydantic found it."""
+    kind, places, sent = found["type"], found["loc"][1:], found["input"]
+    if kind == "json_invalid":
+        got = f"{found['ctx']['error']} at character {places[0]}"
+        return _told(400, "body", "JSON", got)
+    if not places and not isinstance(sent, (dict, list, str, float, int)):
+        got = "nothing" if sent is None else "content of another type"
+        return _told(422, "body", "JSON, of Content-Type application/json", got)
+    where = ".".join(f"{place:.80}" if isinstance(place, str) else str(place) for place in places)
+    words = _EXPECTED.get(kind)
+    expected = words.format(**found.get("ctx", {})) if words else found["msg"]
+    return _told(422, where or "body", expected, "none" if kind == "missing" else _in_short(sent))
+
+
+def _in_short(sent: Any) -> str:
+    """What was sent, without what it holds."""
+    if isinstance(sent, (dict, list)):
+        return f"{'an object' if isinstance(sent, dict) else 'a list'} of {len(sent)}"
+    return reprlib.repr(sent)
+
+
 _SENTENCE = re.compile(r"(?P<error>.*?): expected (?P<expected>.*), got (?P<got>.*)", re.DOTALL)
 
 
@@ -486,12 +573,12 @@ def _tell_refusals(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def _(request: Request, invalid: RequestValidationError) -> JSONResponse:
-        first = invalid.errors()[0]
-        where = ".".join(map(str, first["loc"][1:])) or "request"
-        return _told(422, f"{where} is not valid", first["msg"], reprlib.repr(first["input"]))
+        return _invalid(invalid.errors()[0])
 
     @app.exception_handler(HTTPException)
     def _(request: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == 400:  # its cause is what the parser of JSON raised
+            return _told(400, "body", "JSON", _UNREADABLE.get(type(error.__cause__), "other bytes"))
         paths = "GET /v1/health, POST /v1/reset or POST /v1/act, and a JSON body"
         got = f"{request.method} {request.url.path}"
         return _told(error.status_code, str(error.detail), paths, got)
@@ -516,12 +603,26 @@ class _Limits:
             body = await asyncio.wait_for(self._body(scope, receive), self._seconds)
         except TimeoutError:
             expected = f"all of it within {self._seconds:g} s"
-            await _told(408, "request is late", expected, "less")(scope, receive, send)
+            await self._refuse(Refusal(408, "request is late", expected, "less"), receive, send)
         except Refusal as refusal:
-            answer = _told(refusal.status, refusal.error, refusal.expected, refusal.got)
-            await answer(scope, receive, send)
+            await self._refuse(refusal, receive, send)
         else:
             await self._app(scope, _replayed(body, receive), send)
+
+    async def _refuse(self, refusal: Refusal, receive: Receive, send: Send) -> None:
+        """Answer at once, then drop for a while what still comes.
+
+        To close while a client sends would reset the connection, and the answer would be lost.
+        """
+        answer = _told(refusal.status, refusal.error, refusal.expected, refusal.got)
+        headers = [*answer.raw_headers, (b"connection", b"close")]
+        await send(
+            {"type": "http.response.start", "status": answer.status_code, "headers": headers}
+        )
+        await send({"type": "http.response.body", "body": answer.body, "more_body": True})
+        with suppress(TimeoutError):
+            await asyncio.wait_for(_drop(receive), self._seconds)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         declared = dict(scope["headers"]).get(b"content-length", b"")
@@ -538,6 +639,11 @@ class _Limits:
         if size > self._most:
             expected = f"at most {self._most} bytes"
             raise Refusal(413, "request is too large", expected, f"{size} bytes")
+
+
+async def _drop(receive: Receive) -> None:
+    while (await receive()).get("more_body", False):
+        pass
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
