@@ -20,6 +20,7 @@ from worldmodel.envs.benchmark import BenchmarkConfig, benchmark
 from worldmodel.envs.suite import SUITES
 from worldmodel.planners import COSTS, PLANNERS
 from worldmodel.planners.cost import CostConfig
+from worldmodel.planners.costs.background_weighted import BackgroundWeightedConfig
 from worldmodel.planners.costs.goal_image import GoalImageConfig
 from worldmodel.planners.planning import PlanningConfig
 from worldmodel.report.table import Cell, Table
@@ -66,7 +67,8 @@ def _cost(name: str, known: CostConfig, recordings: str | None) -> CostConfig:
     assert isinstance(known, GoalImageConfig)
     if name != "background-weighted":
         return COSTS[name]()
-    return COSTS[name](recordings=recordings, scales=known.scales)
+    assert recordings is not None
+    return BackgroundWeightedConfig(recordings, scales=known.scales)
 
 
 def rows(options: argparse.Namespace) -> Iterator[dict[str, Cell]]:

@@ -258,7 +258,7 @@ def test_an_unknown_command(refused: Refused) -> None:
         ("evaluate", "--strips=-1", ["strips: expected at least 0, got -1"]),
         ("plan", "--task=fly", ["task of tabletop 'fly' is unknown", "available: reach, push"]),
         ("plan", "--domains=[oak]", ["'oak'", "ash, birch, cedar, dune"]),
-        ("plan", "--planning.planner.elites=9", ["elites: expected 2 to 4 candidates, got 9"]),
+        ("plan", "--planning.planner.elites=9", ["elites: expected 2 to all 4 candidates, got 9"]),
         ("collect", "--domains=[oak]", ["'oak'", "ash, birch, cedar, dune"]),
         ("collect", "--recordings=0", ["recordings: expected at least 1, got 0"]),
         ("demo", "--seed=-1", ["seed: expected at least 0, got -1"]),

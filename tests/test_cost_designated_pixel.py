@@ -121,7 +121,7 @@ def test_what_is_no_pixel_is_refused(pixel, goal, told):
 def test_pixels_may_be_lists_and_tuples():
     start, frame = torch.rand(1, 3, 16, 16), torch.rand(2, 3, 16, 16)
     costs = [
-        DesignatedPixelConfig(pixel, goal).build(Scene(start[:, None], start))(step(frame))
+        DesignatedPixelConfig(pixel, goal).build(Scene(start[:, None], start))(step(frame))  # pyright: ignore
         for pixel, goal in (
             ((3, 4), (5, 6)),
             ([3, 4], [5, 6]),

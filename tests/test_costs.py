@@ -287,19 +287,19 @@ def test_goal_latent_mistakes_are_refused(frames, model):
 @pytest.mark.parametrize(
     ("build", "told"),
     [
-        (lambda: GoalImageConfig(scales=4), "scales: expected a list of sides .*, got 4"),
-        (lambda: GoalImageConfig(scales=("a",)), r"scales: expected a list .*, got \('a',\)"),
-        (lambda: GoalImageConfig(scales="12"), "scales: expected a list .*, got '12'"),
-        (lambda: GoalImage(torch.rand(1, 3, 16, 16), 4), "scales: expected a list .*, got 4"),
-        (lambda: GoalImageConfig(crop="x"), "crop: expected top, left, .*, got 'x'"),
-        (lambda: GoalImageConfig(crop="abcd"), "crop: expected top, left, .*, got 'abcd'"),
-        (lambda: GoalImageConfig(changed="x"), "changed: expected at least 0 .*, got 'x'"),
-        (lambda: GoalImageConfig(margin=1.5), r"margin: expected a whole number, got 1\.5"),
-        (lambda: RegionChangeConfig((0, 0, 1)), r"region: expected .*, got \(0, 0, 1\)"),
-        (lambda: RegionChangeConfig((0, 0, "a", 1)), r"region: expected .*, got \(0, 0, 'a', 1\)"),
-        (lambda: RegionChange(torch.rand(1, 3, 8, 8), 3), "region: expected .*, got 3"),
-        (lambda: GoalLatentConfig(settle=1.5), r"settle: expected a whole number, got 1\.5"),
-        (lambda: GoalLatentConfig(pool="x"), "pool: expected a whole number, got 'x'"),
+        (lambda: GoalImageConfig(scales=4), "scales: expected a list of sides .*, got 4"),  # pyright: ignore
+        (lambda: GoalImageConfig(scales=("a",)), r"scales: expected a list .*, got \('a',\)"),  # pyright: ignore
+        (lambda: GoalImageConfig(scales="12"), "scales: expected a list .*, got '12'"),  # pyright: ignore
+        (lambda: GoalImage(torch.rand(1, 3, 16, 16), 4), "scales: expected a list .*, got 4"),  # pyright: ignore
+        (lambda: GoalImageConfig(crop="x"), "crop: expected top, left, .*, got 'x'"),  # pyright: ignore
+        (lambda: GoalImageConfig(crop="abcd"), "crop: expected top, left, .*, got 'abcd'"),  # pyright: ignore
+        (lambda: GoalImageConfig(changed="x"), "changed: expected at least 0 .*, got 'x'"),  # pyright: ignore
+        (lambda: GoalImageConfig(margin=1.5), r"margin: expected a whole number, got 1\.5"),  # pyright: ignore
+        (lambda: RegionChangeConfig((0, 0, 1)), r"region: expected .*, got \(0, 0, 1\)"),  # pyright: ignore
+        (lambda: RegionChangeConfig((0, 0, "a", 1)), r"region: expected .*, got \(0, 0, 'a', 1\)"),  # pyright: ignore
+        (lambda: RegionChange(torch.rand(1, 3, 8, 8), 3), "region: expected .*, got 3"),  # pyright: ignore
+        (lambda: GoalLatentConfig(settle=1.5), r"settle: expected a whole number, got 1\.5"),  # pyright: ignore
+        (lambda: GoalLatentConfig(pool="x"), "pool: expected a whole number, got 'x'"),  # pyright: ignore
     ],
 )
 def test_options_of_another_type_are_refused(build, told):

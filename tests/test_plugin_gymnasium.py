@@ -182,7 +182,7 @@ def test_mistakes_are_refused():
         with pytest.raises(
             InputError, match=f"environment: expected a number of 0 to 2, got {number!r}"
         ):
-            policy.reset(picture([5.0, 3.0]), environment=number)
+            policy.reset(picture([5.0, 3.0]), environment=number)  # pyright: ignore
 
 
 @pytest.mark.parametrize("kind", [SpotEnv, Told])

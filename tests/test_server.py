@@ -595,7 +595,7 @@ def test_a_goal_may_be_a_path_and_a_seed_a_number_of_numpy(port, tmp_path):
     (tmp_path / "goal.png").write_bytes(png(picture(8.0, 5.0)))
     actions = []
     for goal in (picture(8.0, 5.0), tmp_path / "goal.png", str(tmp_path / "goal.png")):
-        client(port).reset(goal, seed=np.int64(3), seconds=np.float32(60))
+        client(port).reset(goal, seed=np.int64(3), seconds=np.float32(60))  # pyright: ignore
         actions.append(client(port).act(picture(5.0, 3.0)))
     assert actions[1] == actions[2] == actions[0]
 

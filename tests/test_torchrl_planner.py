@@ -254,5 +254,5 @@ def test_mistakes_are_refused() -> None:
     unlimited.action_spec = Unbounded(torch.Size([2]))
     with pytest.raises(InputError, match="expected actions with limits, or one-hot ones, got Unbo"):
         MPCPlanner(unlimited, SMALL.build())
-    with pytest.raises(InputError, match="CategoricalCEM: expected actions of Choices"):
+    with pytest.raises(InputError, match="CategoricalCEM: expected discrete actions"):
         MPCPlanner(spot_env(), CategoricalCEMConfig().build())
