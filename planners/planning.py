@@ -11,11 +11,11 @@ from worldmodel.checkpoint import load
 from worldmodel.errors import InputError, check_at_least
 from worldmodel.model import WorldModel
 from worldmodel.planners.agent import Aim, VisualMPC, check_keeps_limits
-from worldmodel.planners.cem import CEMConfig
 from worldmodel.planners.cost import EVERY_STEP, CostConfig, Scene, Schedule
 from worldmodel.planners.costs.goal_image import GoalImageConfig
 from worldmodel.planners.costs.weighted_sum import configured, parts, weighted
 from worldmodel.planners.foresight import EnsembleForesight, Foresight, ModelForesight
+from worldmodel.planners.icem import ICEMConfig
 from worldmodel.planners.objective import Limit
 from worldmodel.planners.planner import PlannerConfig
 from worldmodel.planners.space import ActionSpace
@@ -43,7 +43,7 @@ class PlanningConfig:
         ensemble: Checkpoints, or names of shipped ones, that imagine beside the model.
     """
 
-    planner: PlannerConfig = field(default_factory=CEMConfig)
+    planner: PlannerConfig = field(default_factory=ICEMConfig)
     cost: CostConfig = field(default_factory=GoalImageConfig)
     schedule: Schedule = field(default_factory=Schedule)
     penalties: dict[str, Any] = field(default_factory=dict)

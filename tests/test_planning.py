@@ -79,7 +79,7 @@ def test_mistakes_are_refused(options, message):
 
 def test_limits_that_nobody_keeps_are_refused_before_the_episode():
     limits = {"region-change": {"at_most": 0.02, "region": [0, 0, 0.5, 1]}}
-    with pytest.raises(InputError, match="limits: CEM keeps none; the planner 'lagrangian' does"):
+    with pytest.raises(InputError, match="limits: ICEM keeps none; the planner 'lagrangian' does"):
         PlanningConfig(cost=COST, limits=limits).agent(ModelForesight(SpotModel()), BOUNDS)
 
 
