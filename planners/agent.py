@@ -201,7 +201,7 @@ class VisualMPC:
     @overload
     def act(self, seen: np.ndarray, age: float = 0.0) -> np.ndarray: ...
     @overload
-    def act(self, seen: None) -> Tensor: ...
+    def act(self, seen: None) -> Tensor | np.ndarray: ...
     def act(self, seen: Tensor | np.ndarray | None, age: float = 0.0) -> Tensor | np.ndarray:
         """The next actions, of those that there are; they must be executed before the next call.
 
@@ -211,7 +211,8 @@ class VisualMPC:
             age: Seconds since it was taken.
 
         Returns:
-            Actions in the units of the model, shape (E, A); for a picture an array of shape (A,).
+            Actions in the units of the model, shape (E, A); in an episode that began with a picture
+            an array of shape (A,).
 
         Raises:
             InputError: There was no `reset`, the first frame does not fit, or more than
@@ -221,7 +222,7 @@ class VisualMPC:
             raise InputError("agent: call `reset` with a goal before `act`")
         with self._watch.action():
             action = self._act(self._episode, seen, age)
-        return action[0].cpu().numpy() if isinstance(seen, np.ndarray) else action
+        return action[0].cpu().numpy() if self._episode.of_pictures else action
 
     def foreseen(self) -> Iterator[Imagined]:
         """See `Agent.foreseen`; ask between `act` and the execution of its action.
@@ -242,7 +243,8 @@ class VisualMPC:
         if episode.plan is None:
             if fault:
                 raise InputError(f"agent: {fault}")
-            self._begin(episode, as_frames(seen))  # pyright: ignore[reportArgumentType]
+            assert seen is not None
+            self._begin(episode, as_frames(seen), of_pictures=isinstance(seen, np.ndarray))
         else:
             self._look(episode, seen, fault)
         if episode.plan is None or (episode.executed >= self._replan_every and not episode.lost):
@@ -274,8 +276,8 @@ class VisualMPC:
         models = self._foresight.models
         return torch.Size(models[0].frame_shape) if models else frame.shape[1:]
 
-    def _begin(self, episode: _Episode, frame: Tensor) -> None:
-        episode.shape = frame.shape
+    def _begin(self, episode: _Episode, frame: Tensor, of_pictures: bool) -> None:
+        episode.shape, episode.of_pictures = frame.shape, of_pictures
         if isinstance(episode.goal, Cost):
             episode.aim = Aim(episode.goal)
         else:
@@ -375,6 +377,7 @@ class _Episode:
         self.aim: Aim | None = None
         self.plan: Plan | None = None
         self.shape: torch.Size | None = None
+        self.of_pictures = False
         self.blind = torch.zeros(0, dtype=torch.long)
         self.executed = self.held = self.imagined_steps = 0
 

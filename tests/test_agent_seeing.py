@@ -133,6 +133,15 @@ def test_one_blind_environment_follows_its_plan_while_the_other_plans():
     assert not torch.equal(action[0], planned[0, 1])
 
 
+def test_actions_keep_their_form_where_a_picture_is_missing():
+    mpc = agent()
+    mpc.reset(as_bytes(spot(GOAL)))
+    for seen in (as_bytes(spot(HERE)), None, as_bytes(spot(HERE))[:8]):
+        action = mpc.act(seen)
+        assert isinstance(action, np.ndarray)
+        assert action.shape == (2,)
+
+
 def test_an_action_is_held_for_as_many_steps_as_it_repeats():
     model = SpotModel()
     mpc = agent(model, action_repeat=3, replan_every=2)
