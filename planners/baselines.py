@@ -8,6 +8,7 @@ from typing import final
 
 from torch import Tensor
 
+from worldmodel.errors import check_whole
 from worldmodel.planners.planner import Planner, PlannerConfig
 from worldmodel.planners.search import Search
 from worldmodel.planners.space import Bounds, Choices
@@ -24,7 +25,7 @@ class BaselineConfig(PlannerConfig, ABC):
     horizon: int = 12
 
     def __post_init__(self) -> None:
-        self._check_whole("horizon")
+        check_whole(1, self, "horizon")
 
 
 class Baseline(Planner, ABC):

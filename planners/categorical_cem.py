@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from worldmodel.errors import check_whole
 from worldmodel.planners.noise import Categorical
 from worldmodel.planners.sampling import PopulationConfig, PopulationPlanner, lowest
 from worldmodel.planners.search import Search
@@ -37,7 +38,7 @@ class CategoricalCEMConfig(PopulationConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_whole("elites")
+        check_whole(1, self, "elites")
         self._check(
             "elites", self.elites <= self.candidates, f"1 to all {self.candidates} candidates"
         )

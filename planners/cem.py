@@ -7,6 +7,7 @@ from typing import TypeVar, final
 
 from torch import Tensor
 
+from worldmodel.errors import check_whole
 from worldmodel.planners.noise import TruncatedNormal
 from worldmodel.planners.planner import Planner
 from worldmodel.planners.sampling import SamplingConfig, SamplingPlanner, lowest
@@ -31,7 +32,7 @@ class CEMConfig(SamplingConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_whole("elites")
+        check_whole(1, self, "elites")
         self._check("candidates", self.candidates >= 2, "at least 2, for as many elites")
         self._check(
             "elites", 2 <= self.elites <= self.candidates, f"2 to all {self.candidates} candidates"

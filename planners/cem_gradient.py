@@ -8,6 +8,7 @@ from typing import final
 
 from torch import Tensor
 
+from worldmodel.errors import check_whole
 from worldmodel.planners.cem import CEMConfig, CEMPlanner
 from worldmodel.planners.chunks import decisions
 from worldmodel.planners.gradient import descend, warm_up
@@ -32,7 +33,7 @@ class CEMGradientConfig(CEMConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_whole("steps")
+        check_whole(1, self, "steps")
         self._check("learning_rate", 0 < self.learning_rate < math.inf, "above 0 and finite")
 
     def build(self) -> CEMGradient:

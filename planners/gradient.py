@@ -9,6 +9,7 @@ from typing import final
 import torch
 from torch import Tensor
 
+from worldmodel.errors import check_whole
 from worldmodel.planners.chunks import repeated, summed
 from worldmodel.planners.planner import Planner, PlannerConfig
 from worldmodel.planners.sampling import around
@@ -44,7 +45,7 @@ class GradientConfig(PlannerConfig):
     chunk: int = 1
 
     def __post_init__(self) -> None:
-        self._check_whole("horizon", "sequences", "steps", "chunk")
+        check_whole(1, self, "horizon", "sequences", "steps", "chunk")
         self._check("learning_rate", 0 < self.learning_rate < math.inf, "above 0 and finite")
         self._check("initial_std", 1e-4 <= self.initial_std <= 10, "0.0001 to 10")
         self._check("color", 0 <= self.color <= 10, "0 to 10")

@@ -71,13 +71,6 @@ class PlannerConfig(ABC):
     def build(self) -> Planner:
         """The planner."""
 
-    def _check_whole(self, *names: str) -> None:
-        for name in names:
-            value = getattr(self, name)
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            self._check(name, whole, "a whole number")
-            self._check(name, value >= 1, "at least 1")
-
     def _check(self, name: str, holds: bool, expected: str) -> None:
         if not holds:
             kind = type(self).__name__

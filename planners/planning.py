@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from worldmodel.checkpoint import load
-from worldmodel.errors import InputError, check_at_least
+from worldmodel.errors import InputError, check_at_least, check_whole
 from worldmodel.model import WorldModel
 from worldmodel.planners.agent import Aim, VisualMPC, check_keeps_limits
 from worldmodel.planners.cost import EVERY_STEP, CostConfig, Scene, Schedule
@@ -58,15 +58,17 @@ class PlanningConfig:
     ensemble: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        optional = [name for name in ("at_once",) if getattr(self, name) is not None]
-        check_at_least(1, self, "replan_every", "action_repeat", *optional)
-        optional = [name for name in ("seconds", "megabytes") if getattr(self, name) is not None]
-        check_at_least(0, self, "blind_steps", *optional)
+        check_whole(1, self, "replan_every", "action_repeat", *self._given("at_once"))
+        check_whole(0, self, "blind_steps")
+        check_at_least(0, self, *self._given("seconds", "megabytes"))
         if isinstance(self.ensemble, str):
             raise InputError(f"ensemble: expected a list of checkpoints, got {self.ensemble!r}")
         parts(self.penalties)
         for name, given in self.limits.items():
             _limited(name, given)
+
+    def _given(self, *names: str) -> list[str]:
+        return [name for name in names if getattr(self, name) is not None]
 
     def aim(self, scene: Scene) -> Aim:
         """What to minimise in a scene; see `CostConfig.build`.

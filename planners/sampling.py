@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
+from worldmodel.errors import check_whole
 from worldmodel.planners.chunks import decisions, repeated
 from worldmodel.planners.noise import TruncatedNormal
 from worldmodel.planners.planner import Planner, PlannerConfig
@@ -52,7 +53,7 @@ class PopulationConfig(PlannerConfig, ABC):
     chunk: int = 1
 
     def __post_init__(self) -> None:
-        self._check_whole("horizon", "candidates", "iterations", "kept", "chunk")
+        check_whole(1, self, "horizon", "candidates", "iterations", "kept", "chunk")
         self._check("kept", self.kept <= self.candidates, f"1 to all {self.candidates} candidates")
         self._check(
             "chunk", self.chunk <= self.horizon, f"1 to {self.horizon} steps of the horizon"

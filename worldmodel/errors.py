@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral
 from typing import get_args
 
 
@@ -73,6 +74,21 @@ def check_at_least(least: float, options: object, *names: str) -> None:
             raise InputError(
                 f"{type(options).__name__}.{name}: expected at least {least:g}, got {value}"
             )
+
+
+def check_whole(least: int, options: object, *names: str) -> None:
+    """Refuse what is no whole number, or too small.
+
+    Raises:
+        InputError: Names the option, its least value and what it is.
+    """
+    kind = type(options).__name__
+    for name in names:
+        value = getattr(options, name)
+        if not isinstance(value, Integral) or isinstance(value, bool):
+            raise InputError(f"{kind}.{name}: expected a whole number, got {value!r:.80}")
+        if int(value) < least:
+            raise InputError(f"{kind}.{name}: expected at least {least}, got {value}")
 
 
 def check_one_of(options: object, name: str, choices: object) -> None:

@@ -10,10 +10,10 @@ from typing import final
 import torch
 from torch import Tensor
 
-from worldmodel.errors import InputError
+from worldmodel.errors import InputError, check_whole
 from worldmodel.planners.cost import CostConfig, Scene
 from worldmodel.planners.costs.goal_image import GoalImage, check_scales
-from worldmodel.planners.costs.options import check_whole, is_number
+from worldmodel.planners.costs.options import is_number
 from worldmodel.planners.costs.recorded import listed, recorded_clips
 
 

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from worldmodel.errors import InputError, check_odd
+from worldmodel.errors import InputError, check_odd, check_whole
 from worldmodel.imagined import Imagined
 from worldmodel.planners.cost import Cost, CostConfig, Scene
 from worldmodel.planners.costs.futures import by_environment
-from worldmodel.planners.costs.options import check_whole, is_listed, is_number, is_whole
+from worldmodel.planners.costs.options import is_listed, is_number, is_whole
 
 Pixel = tuple[int, int]
 """Row y and column x, from 0 at the top left."""

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d
 
-from worldmodel.errors import InputError
+from worldmodel.errors import InputError, check_whole
 from worldmodel.frames import as_frames
 from worldmodel.imagined import Imagined
 from worldmodel.planners.cost import Cost, CostConfig, Scene
 from worldmodel.planners.costs.futures import difference
-from worldmodel.planners.costs.options import check_whole, is_listed, is_number, is_whole
+from worldmodel.planners.costs.options import is_listed, is_number, is_whole
 from worldmodel.planners.costs.region import Region, check_region, pixels_of
 
 

@@ -9,12 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from worldmodel.errors import InputError
+from worldmodel.errors import InputError, check_whole
 from worldmodel.imagined import Imagined
 from worldmodel.model import WorldModel
 from worldmodel.planners.cost import Cost, CostConfig, Scene
 from worldmodel.planners.costs.futures import difference
-from worldmodel.planners.costs.options import check_whole
 from worldmodel.rollout import advance, begin
 
 

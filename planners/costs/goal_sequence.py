@@ -9,11 +9,11 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from worldmodel.errors import InputError
+from worldmodel.errors import InputError, check_whole
 from worldmodel.imagined import Imagined
 from worldmodel.planners.cost import Cost, CostConfig, Scene
 from worldmodel.planners.costs.futures import by_environment
-from worldmodel.planners.costs.options import check_whole, is_number
+from worldmodel.planners.costs.options import is_number
 from worldmodel.planners.costs.weighted_sum import WeightedSumConfig, configured, parts
 
 

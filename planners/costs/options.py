@@ -6,23 +6,6 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
-from worldmodel.errors import InputError
-
-
-def check_whole(least: int, options: object, *names: str) -> None:
-    """Refuse what is no whole number, or too small.
-
-    Raises:
-        InputError: Names the option, its least value and what it is.
-    """
-    kind = type(options).__name__
-    for name in names:
-        value = getattr(options, name)
-        if not isinstance(value, Integral) or isinstance(value, bool):
-            raise InputError(f"{kind}.{name}: expected a whole number, got {value!r:.80}")
-        if int(value) < least:
-            raise InputError(f"{kind}.{name}: expected at least {least}, got {value}")
-
 
 def is_whole(value: Any) -> bool:
     """Whether it is a whole number, NumPy's included."""

@@ -11,11 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from worldmodel.errors import InputError
+from worldmodel.errors import InputError, check_whole
 from worldmodel.imagined import Imagined
 from worldmodel.model import State, WorldModel
 from worldmodel.planners.cost import Cost, CostConfig, Scene
-from worldmodel.planners.costs.options import check_whole
 from worldmodel.planners.costs.recorded import listed, recorded_clips
 from worldmodel.rollout import imagine, observe
 
