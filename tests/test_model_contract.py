@@ -1,6 +1,6 @@
 """What every architecture must do, run over all of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +13,8 @@ from torch import Tensor
 from worldmodel.checkpoint import ModelCard, load, save_checkpoint
 from worldmodel.clip import Clip
 from worldmodel.errors import InputError
-from worldmodel.model import ModelConfig, State, WorldModel
+from worldmodel.layers.action import ActionFeatures
+from worldmodel.model import ModelConfig, WorldModel
 from worldmodel.models.conv_lstm import ConvLSTMConfig
 from worldmodel.models.e3d_lstm import E3DLSTMConfig
 from worldmodel.models.gru_cat import GRUCATConfig
@@ -202,8 +203,9 @@ def test_action_statistics_are_in_effect(case: Case) -> None:
 
 def test_an_architecture_that_ignores_its_action_statistics_is_noticed() -> None:
     class Ignorant(PredRNN):  # pyright: ignore[reportGeneralTypeIssues]
-        def step(self, frame: Tensor, action: Tensor, state: State) -> tuple[Tensor, State]:  # pyright: ignore
-            return self.transition(frame, action, state)
+        def encode_actions(self, actions: Tensor) -> Sequence[ActionFeatures]:  # pyright: ignore
+            assert self.action_encoder is not None
+            return self.action_encoder(actions)
 
     case = CASES["predrnn-actions"]
     assert isinstance(case.config, PredRNNConfig)

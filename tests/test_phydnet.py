@@ -9,7 +9,7 @@ from scipy.signal import correlate2d
 from torch import Tensor, nn
 
 from worldmodel.errors import InputError
-from worldmodel.layers.action import ActionFeatures
+from worldmodel.layers.action import ActionFeatures, ActionMaps
 from worldmodel.layers.phy_cell import PhyCell, moments
 from worldmodel.layers.plain_conv_lstm import PlainConvLSTMCell
 from worldmodel.models.phydnet import PhyDNet, PhyDNetConfig
@@ -69,7 +69,7 @@ def randomised(module: nn.Module) -> None:
 
 def an_action(batch: int) -> ActionFeatures:
     maps = torch.eye(2, dtype=torch.float64)[:, :, None, None]
-    return ActionFeatures(torch.randn(batch, 2, dtype=torch.float64), maps)
+    return ActionFeatures(torch.randn(batch, 2, dtype=torch.float64), ActionMaps(maps))
 
 
 def scale_of(cell: PhyCell | PlainConvLSTMCell, action: ActionFeatures) -> np.ndarray:

@@ -254,10 +254,15 @@ def test_size_and_cost_are_those_of_the_authors_code(
 
 
 def test_predrnn_v2_has_the_size_and_cost_of_the_authors_code() -> None:
-    """Its adapter meets both memories of all four layers."""
+    """But for decoupling: their adapter meets both memories of all four layers.
+
+    Here it meets the products of the channels of both with each other.
+    """
     model = shape_only(PredRNNConfig(hidden=128), (1, 64, 64), 0)
     assert parameter_count(model) == 23_855_104
-    assert forward_flops(model, 20) == 233_178_136_576
+    theirs = 2 * 2 * WIDTH**2 * 16 * 16
+    ours = 2 * (2 * WIDTH) ** 2 * 16 * 16 + 3 * 2 * WIDTH**3
+    assert forward_flops(model, 20) == 233_178_136_576 + 19 * 4 * (ours - theirs)
 
 
 @pytest.mark.parametrize(("flow", "cells"), [("without-bottom-up", 3), ("without-top-down", 1)])
@@ -269,9 +274,10 @@ def test_a_cell_that_reads_no_memory_has_no_weights_for_it(flow: MemoryFlow, cel
 
 
 def test_actions_cost_less_than_in_the_authors_code() -> None:
-    """4 x 128 on BAIR, 12 frames: their code takes the action through its convolutions per clip.
+    """4 x 128 on BAIR, 12 frames: their code takes each action through its convolutions.
 
-    Here four maps, of the unit actions, serve a batch of eight clips, and mixing them is extra.
+    Here four maps, of the unit actions, serve all eleven steps of eight clips, and mixing them is
+    extra, as is `ours - theirs` of the decoupling.
     """
     config = PredRNNConfig(hidden=128, patch=None, residual=True, bias=True)
     model = shape_only(config, (3, 64, 64), 4)
@@ -279,5 +285,8 @@ def test_actions_cost_less_than_in_the_authors_code() -> None:
     encoder = TAPS * (4 * 64 * 32 * 32 + 64 * 128 * 16 * 16)
     layers = 4 * TAPS * WIDTH * 4 * WIDTH * 16 * 16
     mixing = 4 * 4 * 4 * WIDTH * 16 * 16
-    saved = 11 * 2 * ((encoder + layers) * (8 - 4) // 8 - mixing)
-    assert forward_flops(model, 12, batch=8) == 189_846_519_808 - saved
+    saved = 2 * ((encoder + layers) * (11 * 8 - 4) // 8 - 11 * mixing)
+    theirs = 2 * 2 * WIDTH**2 * 16 * 16
+    ours = 2 * (2 * WIDTH) ** 2 * 16 * 16 + 3 * 2 * WIDTH**3
+    decoupling = 11 * 4 * (ours - theirs)
+    assert forward_flops(model, 12, batch=8) == 189_846_519_808 - saved + decoupling

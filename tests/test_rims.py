@@ -187,7 +187,7 @@ def naive_broadcast(model: RIMs, hidden: Tensor) -> Tensor:
 @pytest.mark.parametrize("action_features", [None, 3])
 def test_idle_cells_keep_their_state(action_features: int | None) -> None:
     cell = rim_cell(SIZES, action_features=action_features).train()
-    action = None if action_features is None else ActionEncoder(None, 3)(torch.randn(8, 3))
+    action = None if action_features is None else ActionEncoder(None, 3)(torch.randn(8, 1, 3))[0]
     inputs, hidden = torch.randn(8, 3, SIZES.inputs), torch.randn(8, SIZES.cells, SIZES.hidden)
     active = cell.attention(inputs, hidden).active
     new = cell(inputs, hidden, action)

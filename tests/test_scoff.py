@@ -150,7 +150,8 @@ def test_an_action_moves_every_object_file_alike() -> None:
     inputs, hidden = sample(3)
     order = torch.tensor([3, 1, 0, 2])
     one, other = (
-        ActionEncoder(None, 2).double()(torch.randn(3, 2, dtype=torch.float64)) for _ in range(2)
+        ActionEncoder(None, 2).double()(torch.randn(3, 1, 2, dtype=torch.float64))[0]
+        for _ in range(2)
     )
     new = cell(inputs, hidden, one)
     torch.testing.assert_close(cell(inputs, hidden[:, order], one), new[:, order])

@@ -35,19 +35,23 @@ def forward_flops(model: WorldModel, length: int, batch: int = 8) -> int:
     """Operations per clip of `length` frames, two per multiply-add, of a `shape_only` model.
 
     Counts convolutions and matrix products, attention's included, which is nearly all of it. What
-    a batch of `batch` clips shares, such as the maps of the actions, is divided among them. A step
-    whose state has the shape of the one before costs the same, and is not computed again.
+    a batch of `batch` clips shares, such as the maps of the actions, is divided among them. From
+    the second on, a step whose state has the shape of the one before costs the same, and is not
+    computed again.
     """
-    steps, total, flops = length - 1, 0, 0
+    steps = length - 1
     with _SHAPES, sdpa_kernel(SDPBackend.MATH):
         frame = torch.zeros(batch, *model.frame_shape)
-        action = torch.zeros(batch, model.action_dim)
         state, before = model.initial_state(batch), None
-        for _ in range(steps):
+        with FlopCounterMode(display=False) as counter:
+            actions = model.encode_actions(torch.zeros(batch, steps, model.action_dim))
+            _, state, _ = model.training_transition(frame, actions[0], state, frame)
+        total, flops = counter.get_total_flops(), 0
+        for action in actions[1:]:
             if _shapes(state) != before:
                 before = _shapes(state)
                 with FlopCounterMode(display=False) as counter:
-                    _, state, _ = model.training_step(frame, action, state, frame)
+                    _, state, _ = model.training_transition(frame, action, state, frame)
                 flops = counter.get_total_flops()
             total += flops
     return total // batch

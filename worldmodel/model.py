@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Generic, TypeVar, final
+from collections.abc import Sequence
+from typing import Any, ClassVar, Generic, TypeVar, final
 
 import torch
 from tensordict import TensorDict
 from torch import Tensor, nn
 
 from worldmodel.errors import InputError
-from worldmodel.layers.action import ActionScale
+from worldmodel.layers.action import ActionEncoder, ActionScale
 
 State = TensorDict
 """Recurrent state; every entry has the batch as its first dimension, so it can be expanded,
@@ -44,7 +45,8 @@ class WorldModel(nn.Module, ABC, Generic[Options]):
     """An action-conditioned video predictor that moves one frame per step.
 
     An architecture says how it moves in `transition`, and never sees an action that is not
-    normalised: `step`, `sample` and `training_step`, which everyone else calls, see to that.
+    encoded: `step`, `sample` and `training_step` see to that, and `worldmodel.rollout`, which
+    encodes all actions of a run at once.
 
     Args:
         frame_shape: Channels, height and width (C, H, W) of a frame, in pixels.
@@ -56,6 +58,7 @@ class WorldModel(nn.Module, ABC, Generic[Options]):
         action_dim: As given.
         config: As given.
         actions: Normalises actions; None for an action-free model.
+        action_encoder: Gives actions features; None for a model that takes their numbers.
         stochastic: Whether the model draws its futures, see `sample`.
     """
 
@@ -65,6 +68,7 @@ class WorldModel(nn.Module, ABC, Generic[Options]):
         super().__init__()
         self.frame_shape, self.action_dim, self._config = frame_shape, action_dim, config
         self.actions = ActionScale(action_dim) if action_dim else None
+        self.action_encoder: ActionEncoder | None = None
 
     @property
     def config(self) -> Options:
@@ -93,14 +97,14 @@ class WorldModel(nn.Module, ABC, Generic[Options]):
         Returns:
             The next frame, not clipped, shape (B, C, H, W), and the next state.
         """
-        return self.transition(frame, self._normalised(action), state)
+        return self.transition(frame, self._encoded(action), state)
 
     @final
     def sample(
         self, frame: Tensor, action: Tensor, state: State, generator: torch.Generator | None
     ) -> tuple[Tensor, State]:
         """Draw a next frame, where `step` takes the most likely; the same unless `stochastic`."""
-        return self.sampled_transition(frame, self._normalised(action), state, generator)
+        return self.sampled_transition(frame, self._encoded(action), state, generator)
 
     @final
     def training_step(
@@ -111,22 +115,35 @@ class WorldModel(nn.Module, ABC, Generic[Options]):
         The recorded next frame `target` (B, C, H, W) is for models that infer what the past cannot
         tell.
         """
-        return self.training_transition(frame, self._normalised(action), state, target)
+        return self.training_transition(frame, self._encoded(action), state, target)
+
+    @final
+    def encode_actions(self, actions: Tensor) -> Sequence[Any]:
+        """Actions (B, T, A), in the units of the log, step by step as `transition` takes them.
+
+        They are normalised, and given features by an `action_encoder`. What the features of all
+        steps share is computed once.
+        """
+        normalised = actions if self.actions is None else self.actions(actions)
+        return (self.action_encoder or _steps)(normalised)
 
     @abstractmethod
-    def transition(self, frame: Tensor, action: Tensor, state: State) -> tuple[Tensor, State]:
-        """What `step` computes, of a normalised action."""
+    def transition(self, frame: Tensor, action: Any, state: State) -> tuple[Tensor, State]:
+        """What `step` computes, of an encoded action.
+
+        That is normalised, (B, A), or the `ActionFeatures` of a model with an `action_encoder`.
+        """
 
     def sampled_transition(
-        self, frame: Tensor, action: Tensor, state: State, generator: torch.Generator | None
+        self, frame: Tensor, action: Any, state: State, generator: torch.Generator | None
     ) -> tuple[Tensor, State]:
-        """What `sample` computes, of a normalised action; `transition` unless overridden."""
+        """What `sample` computes, of an encoded action; `transition` unless overridden."""
         return self.transition(frame, action, state)
 
     def training_transition(
-        self, frame: Tensor, action: Tensor, state: State, target: Tensor
+        self, frame: Tensor, action: Any, state: State, target: Tensor
     ) -> tuple[Tensor, State, dict[str, Tensor]]:
-        """What `training_step` computes, of a normalised action; no terms unless overridden."""
+        """What `training_step` computes, of an encoded action; no terms unless overridden."""
         return *self.transition(frame, action, state), {}
 
     @abstractmethod
@@ -143,8 +160,8 @@ class WorldModel(nn.Module, ABC, Generic[Options]):
         """Floating-point type of the parameters."""
         return next(self.parameters()).dtype
 
-    def _normalised(self, action: Tensor) -> Tensor:
-        return action if self.actions is None else self.actions(action)
+    def _encoded(self, action: Tensor) -> Any:
+        return self.encode_actions(action[:, None])[0]
 
     def check_input(self, frames: Tensor, actions: Tensor) -> None:
         """Refuse frames (..., C, H, W) or actions (..., A) that this model was not built for.
@@ -161,6 +178,10 @@ class WorldModel(nn.Module, ABC, Generic[Options]):
             raise InputError(
                 f"actions: this model expects width {self.action_dim}, got {actions.shape[-1]}"
             )
+
+
+def _steps(actions: Tensor) -> Sequence[Tensor]:
+    return actions.unbind(1)
 
 
 def channels_last(model: WorldModel) -> WorldModel:

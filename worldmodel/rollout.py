@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,14 +22,13 @@ from worldmodel.model import State, WorldModel
 
 def begin(model: WorldModel, frame: Tensor) -> State:
     """State of a rollout at its first frame. Shape of `frame`: (B, C, H, W)."""
-    recurrent = model.initial_state(frame.shape[0], frame.device)
-    return State({"frame": frame, "recurrent": recurrent}, batch_size=[frame.shape[0]])
+    return _state(frame, model.initial_state(frame.shape[0], frame.device))
 
 
 def advance(model: WorldModel, state: State, action: Tensor, frame: Tensor) -> State:
     """State after `action` (B, A) really led to `frame` (B, C, H, W)."""
     _, recurrent = model.step(state["frame"], action, state["recurrent"])
-    return State({"frame": frame, "recurrent": recurrent}, batch_size=state.batch_size)
+    return _state(frame, recurrent)
 
 
 def observe(model: WorldModel, frames: Tensor, actions: Tensor) -> State:
@@ -49,8 +49,9 @@ def observe(model: WorldModel, frames: Tensor, actions: Tensor) -> State:
             f"between them, got {actions.shape[1]}"
         )
     state = begin(model, frames[:, 0])
-    for t in range(frames.shape[1] - 1):
-        state = advance(model, state, actions[:, t], frames[:, t + 1])
+    for t, action in enumerate(model.encode_actions(actions)):
+        _, recurrent = model.transition(state["frame"], action, state["recurrent"])
+        state = _state(frames[:, t + 1], recurrent)
     return state
 
 
@@ -66,11 +67,7 @@ def foresee(
         generator: Draws the frame of a stochastic model, on its device; the most likely frame is
             taken if left out.
     """
-    if generator is None:
-        frame, recurrent = model.step(state["frame"], action, state["recurrent"])
-    else:
-        frame, recurrent = model.sample(state["frame"], action, state["recurrent"], generator)
-    return State({"frame": frame, "recurrent": recurrent}, batch_size=state.batch_size)
+    return _foreseen(model, state, model.encode_actions(action[:, None])[0], generator)
 
 
 def imagine(
@@ -81,8 +78,8 @@ def imagine(
     A state's frame is as the model predicted it; `Imagined.frame` is clipped to [0, 1]. See
     `foresee` for the arguments.
     """
-    for t in range(actions.shape[1]):
-        state = foresee(model, state, actions[:, t], generator)
+    for t, action in enumerate(model.encode_actions(actions)):
+        state = _foreseen(model, state, action, generator)
         yield Imagined(
             t,
             actions,
@@ -90,6 +87,20 @@ def imagine(
             frame=partial(_clipped, state),
             latent=partial(_latent, model, state),
         )
+
+
+def _foreseen(
+    model: WorldModel, state: State, action: Any, generator: torch.Generator | None
+) -> State:
+    """`foresee` of an encoded action."""
+    before = (state["frame"], action, state["recurrent"])
+    if generator is None:
+        return _state(*model.transition(*before))
+    return _state(*model.sampled_transition(*before, generator))
+
+
+def _state(frame: Tensor, recurrent: State) -> State:
+    return State({"frame": frame, "recurrent": recurrent}, batch_size=recurrent.batch_size)
 
 
 def _clipped(state: State) -> Tensor:
@@ -144,11 +155,11 @@ def unroll(
     state = model.initial_state(frames.shape[0], frames.device)
     predictions: list[Tensor] = []
     auxiliaries: dict[str, list[Tensor]] = {}
-    for t in range(actions.shape[1]):
+    for t, action in enumerate(model.encode_actions(actions)):
         source = (
             torch.where(truth[:, t], frames[:, t], predictions[-1]) if predictions else frames[:, 0]
         )
-        frame, state, terms = model.training_step(source, actions[:, t], state, frames[:, t + 1])
+        frame, state, terms = model.training_transition(source, action, state, frames[:, t + 1])
         predictions.append(frame)
         for name, value in terms.items():
             auxiliaries.setdefault(name, []).append(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, final
 
 import torch
@@ -10,11 +11,29 @@ from torch import Tensor, nn
 from worldmodel.layers.codec import FrameCodec
 
 
+@final
+class ActionMaps:
+    """The maps (A, features, h, w) of the unit actions, and what every modulation makes of them.
+
+    Neither depends on an action, so both are computed once for a run of steps.
+    """
+
+    def __init__(self, maps: Tensor) -> None:
+        self.maps = maps
+        self._tables: dict[ActionModulation, Tensor] = {}
+
+    def table(self, modulation: ActionModulation) -> Tensor:
+        """See `ActionModulation.table`."""
+        if modulation not in self._tables:
+            self._tables[modulation] = modulation.table(self.maps)
+        return self._tables[modulation]
+
+
 class ActionFeatures(NamedTuple):
-    """An action on the recurrent grid: coefficients (B, A) of the maps (A, features, h, w)."""
+    """An action on the recurrent grid: coefficients (B, A) of the maps of the unit actions."""
 
     coefficients: Tensor
-    maps: Tensor
+    maps: ActionMaps
 
 
 @final
@@ -76,12 +95,12 @@ class ActionEncoder(nn.Module):
         height, width = (1, 1) if codec is None else codec.action_image_size
         self.size = (action_dim, height, width)
 
-    def forward(self, action: Tensor) -> ActionFeatures:
-        """Features of normalised actions (B, A)."""
+    def forward(self, actions: Tensor) -> Sequence[ActionFeatures]:
+        """Features of normalised actions (B, T, A), step by step."""
         action_dim, height, width = self.size
-        planes = torch.eye(action_dim, device=action.device, dtype=action.dtype)
-        maps = self.encoder(planes[:, :, None, None].expand(-1, -1, height, width))
-        return ActionFeatures(action, maps)
+        planes = torch.eye(action_dim, device=actions.device, dtype=actions.dtype)
+        maps = ActionMaps(self.encoder(planes[:, :, None, None].expand(-1, -1, height, width)))
+        return [ActionFeatures(action, maps) for action in actions.unbind(1)]
 
 
 @final
@@ -119,11 +138,20 @@ class ActionModulation(nn.Module):
         assert self.conv.bias is not None
         return self.conv.bias
 
+    def table(self, maps: Tensor) -> Tensor:
+        """W_a * a of each unit action and, in the last row, b_a. Shape (A + 1, outputs, h, w)."""
+        products = nn.functional.conv2d(maps, self.conv.weight, padding=self.conv.padding)
+        bias = self._bias.to(products)[:, None, None].expand_as(products[:1])
+        table = torch.cat((products, bias))
+        return table.contiguous(memory_format=torch.channels_last)
+
     def forward(self, action: ActionFeatures) -> Tensor:
         """The factor. Shape (B, outputs, h, w)."""
-        table = nn.functional.conv2d(action.maps, self.conv.weight, padding=self.conv.padding)
-        combined = torch.einsum("ba,achw->bchw", action.coefficients, table)
-        return self.norm(combined + self._bias[:, None, None])
+        table = action.maps.table(self)
+        _, outputs, h, w = table.shape
+        rows = table.permute(0, 2, 3, 1).flatten(1)
+        factor = torch.addmm(rows[-1], action.coefficients.to(rows), rows[:-1])
+        return self.norm(factor.unflatten(1, (h, w, outputs)).permute(0, 3, 1, 2))
 
 
 def action_modulation(

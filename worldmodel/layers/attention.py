@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
+
+_FEW = 256 * 256
+"""Weights of one head up to which it is faster to store them than to make them twice: training a
+ModeRNN on a grid of 16 x 16 takes half the time in attention."""
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, *, scale: float | None = None) -> Tensor:
-    """softmax(scale Q K^T) V, fused: the q x k weights are never stored.
-
-    The fused kernels want tensors whose rows lie in a row; others cost more than the copies.
+    """softmax(scale Q K^T) V; of many tokens the q x k weights are not stored.
 
     Args:
         query: Shape (B, N, q, d).
@@ -19,6 +22,13 @@ def attention(query: Tensor, key: Tensor, value: Tensor, *, scale: float | None 
     Returns:
         Shape (B, N, q, v).
     """
-    return nn.functional.scaled_dot_product_attention(
-        query.contiguous(), key.contiguous(), value.contiguous(), scale=scale
-    )
+    query, key, value = (x.contiguous() for x in (query, key, value))
+    if query.device.type == "cpu" and query.shape[2] * key.shape[2] <= _FEW:
+        return _stored(query, key, value, query.shape[3] ** -0.5 if scale is None else scale)
+    return nn.functional.scaled_dot_product_attention(query, key, value, scale=scale)
+
+
+def _stored(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
+    flat = [x.flatten(0, 1) for x in (scale * query, key, value)]
+    weights = torch.softmax(torch.bmm(flat[0], flat[1].transpose(1, 2)), dim=2)
+    return torch.bmm(weights, flat[2]).unflatten(0, query.shape[:2])

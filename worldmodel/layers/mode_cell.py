@@ -31,11 +31,12 @@ class SlotBinding(nn.Module):
         self.ffn = nn.Conv2d(networks * own, networks * width, 3, padding=1, groups=networks)
 
     def forward(self, both: Tensor, bus: Tensor) -> Tensor:
-        """Slots (B, N, D, h, w) of I (B, D, h, w) and the bus (B, d_s, h, w)."""
+        """Slots (B, N D, h, w) of I (B, D, h, w) and the bus (B, d_s, h, w)."""
         features = self.interaction(both, bus)
-        if not self.per_slot:
-            features = features.unflatten(1, (self.slots, -1)).flatten(0, 1)
-        return self.ffn(features).relu().reshape(both.shape[0], self.slots, *both.shape[1:])
+        if self.per_slot:
+            return self.ffn(features).relu()
+        each = self.ffn(features.unflatten(1, (self.slots, -1)).flatten(0, 1)).relu()
+        return each.unflatten(0, (-1, self.slots)).flatten(1, 2)
 
 
 @final
@@ -65,14 +66,23 @@ class SlotFusion(nn.Module):
         return torch.sigmoid(self.importance(self.squeeze(pooled)))  # Eqn. 5.
 
     def forward(self, both: Tensor, slots: Tensor | None) -> Tensor:
-        """F of I and slots (B, N, D, h, w), None if there are none. F and I: (B, D, h, w)."""
+        """F of I and slots (B, N D, h, w), None if there are none. F and I: (B, D, h, w)."""
         weights = self.weights(both)
         if slots is None:
             return weights[:, :, None, None] * both
-        fused = torch.einsum("bn,bndhw->bdhw", weights[:, -self.slots :], slots)
+        fused = _weighted(slots, weights[:, -self.slots :])
         if self.shortcut:
             fused = weights[:, :1, None, None] * both + fused
         return fused  # Eqn. 6.
+
+
+def _weighted(slots: Tensor, weights: Tensor) -> Tensor:
+    """The sum of slots (B, N D, h, w), each times its weight (B, N). Shape (B, D, h, w)."""
+    batch, _, h, w = slots.shape
+    count = weights.shape[1]
+    pixels = slots.permute(0, 2, 3, 1).reshape(batch * h * w, count, -1)
+    factors = weights.repeat_interleave(h * w, dim=0)[:, None]
+    return torch.bmm(factors, pixels).reshape(batch, h, w, -1).permute(0, 3, 1, 2)
 
 
 @final

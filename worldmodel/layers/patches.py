@@ -17,12 +17,12 @@ class PatchOrder(Enum):
 
 
 _TO_DEPTH = {
-    PatchOrder.ROW_COLUMN_CHANNEL: (0, 3, 5, 1, 2, 4),
-    PatchOrder.CHANNEL_COLUMN_ROW: (0, 1, 5, 3, 2, 4),
+    PatchOrder.ROW_COLUMN_CHANNEL: (0, 1, 3, 2, 4, 5),
+    PatchOrder.CHANNEL_COLUMN_ROW: (0, 1, 3, 5, 4, 2),
 }
 _TO_SPACE = {
-    PatchOrder.ROW_COLUMN_CHANNEL: (0, 3, 4, 1, 5, 2),
-    PatchOrder.CHANNEL_COLUMN_ROW: (0, 1, 4, 3, 5, 2),
+    PatchOrder.ROW_COLUMN_CHANNEL: (0, 1, 3, 2, 4, 5),
+    PatchOrder.CHANNEL_COLUMN_ROW: (0, 1, 5, 2, 4, 3),
 }
 
 
@@ -41,23 +41,25 @@ def check_divisible(height: int, width: int, patch: int) -> None:
 def space_to_depth(
     frames: Tensor, patch: int, order: PatchOrder = PatchOrder.ROW_COLUMN_CHANNEL
 ) -> Tensor:
-    """Fold patches into channels: (B, C, H, W) to (B, C p^2, H/p, W/p)."""
+    """Fold patches into channels: (B, C, H, W) to (B, C p^2, H/p, W/p), channels last."""
     batch, channels, height, width = frames.shape
     check_divisible(height, width, patch)
     h, w = height // patch, width // patch
-    split = frames.reshape(batch, channels, h, patch, w, patch)
-    return split.permute(_TO_DEPTH[order]).reshape(batch, channels * patch**2, h, w)
+    split = frames.permute(0, 2, 3, 1).reshape(batch, h, patch, w, patch, channels)
+    folded = split.permute(_TO_DEPTH[order]).reshape(batch, h, w, channels * patch**2)
+    return folded.permute(0, 3, 1, 2)
 
 
 def depth_to_space(
     patches: Tensor, patch: int, order: PatchOrder = PatchOrder.ROW_COLUMN_CHANNEL
 ) -> Tensor:
-    """Unfold channels into patches: (B, C p^2, h, w) to (B, C, h p, w p)."""
+    """Unfold channels into patches: (B, C p^2, h, w) to (B, C, h p, w p), channels last."""
     batch, depth, h, w = patches.shape
     channels = depth // patch**2
-    folded = {
-        PatchOrder.ROW_COLUMN_CHANNEL: (batch, patch, patch, channels, h, w),
-        PatchOrder.CHANNEL_COLUMN_ROW: (batch, channels, patch, patch, h, w),
+    sides = {
+        PatchOrder.ROW_COLUMN_CHANNEL: (patch, patch, channels),
+        PatchOrder.CHANNEL_COLUMN_ROW: (channels, patch, patch),
     }[order]
-    split = patches.reshape(folded).permute(_TO_SPACE[order])
-    return split.reshape(batch, channels, h * patch, w * patch)
+    split = patches.permute(0, 2, 3, 1).reshape(batch, h, w, *sides)
+    frames = split.permute(_TO_SPACE[order]).reshape(batch, h * patch, w * patch, channels)
+    return frames.permute(0, 3, 1, 2)

@@ -45,13 +45,15 @@ class MultiHeadAttention(StateInteraction):
 
     def forward(self, both: Tensor, bus: Tensor) -> Tensor:
         """See `StateInteraction.forward`."""
-        batch, _, h, w = both.shape
+        h, w = both.shape[2:]
 
         def heads(features: Tensor) -> Tensor:
-            return features.reshape(batch, self.slots, self.slot_width, h * w).transpose(2, 3)
+            tokens = features.permute(0, 2, 3, 1).flatten(1, 2)
+            return tokens.unflatten(2, (self.slots, self.slot_width)).transpose(1, 2)
 
         attended = attention(heads(self.query(bus)), heads(self.key(both)), heads(self.value(both)))
-        return attended.transpose(2, 3).reshape(batch, -1, h, w)
+        tokens = attended.transpose(1, 2).flatten(2)
+        return tokens.unflatten(1, (h, w)).permute(0, 3, 1, 2)
 
 
 @final

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from worldmodel.layers.action import ActionFeatures, action_modulation, modulated
 from worldmodel.layers.convolution import convolution, layer_norm
+from worldmodel.layers.gates import updated
 from worldmodel.layers.recurrent import LayerOutput, RecurrentLayer
 
 
@@ -53,8 +54,9 @@ class STLSTMCell(RecurrentLayer):
         self.own = {"hidden": (hidden, *grid), "cell": (hidden, *grid)}
         self.flow = {"memory": (hidden, *grid)} if reads_memory else {}
         self.hidden, self.forget_bias = hidden, forget_bias
+        self._gates = (3 * hidden, (3 if reads_memory else 2) * hidden, hidden)
         conv = partial(convolution, kernel=kernel, grid=grid, normalise=normalise, bias=bias)
-        self.conv_x = conv(inputs, (7 if reads_memory else 6) * hidden)
+        self.conv_x = conv(inputs, sum(self._gates))
         self.conv_h = conv(hidden, 4 * hidden)
         self.conv_m = conv(hidden, 3 * hidden) if reads_memory else None
         self.conv_o = conv(2 * hidden, hidden)
@@ -70,15 +72,14 @@ class STLSTMCell(RecurrentLayer):
         action: ActionFeatures | None,
     ) -> LayerOutput:
         """See `RecurrentLayer.forward`."""
-        i_x, f_x, g_x, *memory_x, o_x = self.conv_x(x).split(self.hidden, dim=1)
+        x_cell, x_memory, x_output = self.conv_x(x).split(self._gates, dim=1)
         path = modulated(self.conv_h(own["hidden"]), self.modulation, action)
-        i_h, f_h, g_h, o_h = path.split(self.hidden, dim=1)
-        cell_increment = torch.sigmoid(i_x + i_h) * torch.tanh(g_x + g_h)
-        cell = torch.sigmoid(f_x + f_h + self.forget_bias) * own["cell"] + cell_increment
-        memory, memory_increment = self._memory(memory_x, flow)
+        h_cell, h_output = path.split((3 * self.hidden, self.hidden), dim=1)
+        cell, cell_increment = updated(x_cell + h_cell, own["cell"], self.forget_bias)
+        memory, memory_increment = self._memory(x_memory, flow)
 
         both = torch.cat((cell, memory), dim=1)
-        gate = torch.sigmoid(o_x + o_h + self.conv_o(both))
+        gate = torch.sigmoid(x_output + h_output + self.conv_o(both))
         hidden = gate * torch.tanh(self.conv_last(both))
         return LayerOutput(
             hidden,
@@ -88,14 +89,11 @@ class STLSTMCell(RecurrentLayer):
             (cell_increment, memory_increment),
         )
 
-    def _memory(self, x: list[Tensor], flow: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def _memory(self, x: Tensor, flow: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """The new memory and its increment, from the input's share of the gates and the flow."""
         if self.conv_m is None:
-            i, g = x
+            i, g = x.chunk(2, dim=1)
             increment = torch.sigmoid(i) * torch.tanh(g)
             return increment, increment
-        i_x, f_x, g_x = x
         memory = flow["memory"]
-        i_m, f_m, g_m = self.conv_m(memory).split(self.hidden, dim=1)
-        increment = torch.sigmoid(i_x + i_m) * torch.tanh(g_x + g_m)
-        return torch.sigmoid(f_x + f_m + self.forget_bias) * memory + increment, increment
+        return updated(x + self.conv_m(memory), memory, self.forget_bias)

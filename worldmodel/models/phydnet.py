@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import torch
 from torch import Tensor, nn
@@ -112,10 +112,10 @@ class PhyDNet(WorldModel[PhyDNetConfig]):
         device = self.device if device is None else device
         return State(zeros(shapes, batch, device, self.dtype), batch_size=[batch])
 
-    def transition(self, frame: Tensor, action: Tensor, state: State) -> tuple[Tensor, State]:
+    def transition(self, frame: Tensor, action: Any, state: State) -> tuple[Tensor, State]:
         """See `WorldModel.transition`."""
         encoded = self.encoder(frame)
-        features = self.action_encoder(action) if self.action_encoder else None
+        features = action if self.action_encoder else None
         new = {
             "physical": self.phy_cell(self.physical_encoder(encoded), state["physical"], features)
         }
@@ -127,7 +127,7 @@ class PhyDNet(WorldModel[PhyDNetConfig]):
         return torch.sigmoid(self.decoder(decoded)), State(new, batch_size=state.batch_size)
 
     def training_transition(
-        self, frame: Tensor, action: Tensor, state: State, target: Tensor
+        self, frame: Tensor, action: Any, state: State, target: Tensor
     ) -> tuple[Tensor, State, dict[str, Tensor]]:
         """`transition` and the term `moments`, see `PhyCell.constraint`.
 

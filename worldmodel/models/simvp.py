@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import torch
 from torch import Tensor, nn
@@ -111,10 +111,10 @@ class SimVP(WorldModel[SimVPConfig]):
         started = torch.zeros((batch, 1), device=device, dtype=torch.bool)
         return State({"window": window, "started": started}, batch_size=[batch])
 
-    def transition(self, frame: Tensor, action: Tensor, state: State) -> tuple[Tensor, State]:
+    def transition(self, frame: Tensor, action: Any, state: State) -> tuple[Tensor, State]:
         """See `WorldModel.transition`."""
         skip = self.embedding(frame)
-        features = self.action_encoder(action) if self.action_encoder else None
+        features = action if self.action_encoder else None
         new = _pushed(state, modulated(self.encoder(skip), self.modulation, features))
         decoded = self.decoder(self._translated(new))
         predicted = self.readout(self.fusion(torch.cat((decoded, skip), dim=1)))

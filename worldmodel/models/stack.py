@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -118,31 +118,30 @@ class RecurrentStack(WorldModel[Options], ABC, Generic[Options]):
             entries.update({f"{name}{layer}": value for name, value in own.items()})
         return State(entries, batch_size=[batch])
 
-    def transition(self, frame: Tensor, action: Tensor, state: State) -> tuple[Tensor, State]:
+    def transition(self, frame: Tensor, action: Any, state: State) -> tuple[Tensor, State]:
         """See `WorldModel.transition`."""
         frame, state, _ = self._step(frame, action, state)
         return frame, state
 
     def training_transition(
-        self, frame: Tensor, action: Tensor, state: State, target: Tensor
+        self, frame: Tensor, action: Any, state: State, target: Tensor
     ) -> tuple[Tensor, State, dict[str, Tensor]]:
         """`transition` and, with an adapter, the term `decoupling` averaged over the layers."""
         frame, state, outputs = self._step(frame, action, state)
         if self.adapter is None:
             return frame, state, {}
         gains = [output.increments for output in outputs if output.increments is not None]
-        terms = [decoupling(self.adapter, *pair) for pair in gains]
-        return frame, state, {"decoupling": torch.stack(terms).mean()}
+        return frame, state, {"decoupling": decoupling(self.adapter, gains)}
 
     def latent(self, state: State) -> Tensor:
         """The top layer's hidden state. Shape (B, features, h, w)."""
         return state[f"hidden{len(self.cells) - 1}"]
 
     def _step(
-        self, frame: Tensor, action: Tensor, state: State
+        self, frame: Tensor, action: Any, state: State
     ) -> tuple[Tensor, State, list[LayerOutput]]:
         x, skips = self.codec.encode(frame)
-        features = self.action_encoder(action) if self.action_encoder else None
+        features = action if self.action_encoder else None
         flow = {name: state[name] for name in self._flow}
         entries: dict[str, Tensor] = {}
         outputs: list[LayerOutput] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import torch
 from torch import Tensor, nn
@@ -113,27 +113,27 @@ class SVG(WorldModel[SVGConfig]):
         device = self.device if device is None else device
         return State(zeros(shapes, batch, device, self.dtype), batch_size=[batch])
 
-    def transition(self, frame: Tensor, action: Tensor, state: State) -> tuple[Tensor, State]:
+    def transition(self, frame: Tensor, action: Any, state: State) -> tuple[Tensor, State]:
         """See `WorldModel.transition`; z is the prior's mean."""
         frame, state, _ = self._step(frame, action, state, _mean)
         return frame, state
 
     def sampled_transition(
-        self, frame: Tensor, action: Tensor, state: State, generator: torch.Generator | None
+        self, frame: Tensor, action: Any, state: State, generator: torch.Generator | None
     ) -> tuple[Tensor, State]:
         """See `WorldModel.sampled_transition`; z is drawn from the prior."""
         frame, state, _ = self._step(frame, action, state, lambda prior: prior.draw(generator))
         return frame, state
 
     def training_transition(
-        self, frame: Tensor, action: Tensor, state: State, target: Tensor
+        self, frame: Tensor, action: Any, state: State, target: Tensor
     ) -> tuple[Tensor, State, dict[str, Tensor]]:
         """A prediction with z drawn from the posterior, and the term `kl`.
 
         In evaluation z is the prior's mean, as in `transition`. The term is the divergence of the
         posterior from the prior, in nats and averaged over the batch, times `kl_weight`.
         """
-        features = self.action_encoder(action) if self.action_encoder else None
+        features = action if self.action_encoder else None
         posterior, memory = self.posterior(self.encoder(target)[0], state["posterior"], features)
         choose = (lambda _: posterior.draw(None)) if self.training else _mean
         frame, state, prior = self._step(frame, action, state, choose)
@@ -146,10 +146,10 @@ class SVG(WorldModel[SVGConfig]):
         return state["predictor"][:, -1, 0, :, None, None]
 
     def _step(
-        self, frame: Tensor, action: Tensor, state: State, choose: Callable[[Gaussian], Tensor]
+        self, frame: Tensor, action: Any, state: State, choose: Callable[[Gaussian], Tensor]
     ) -> tuple[Tensor, State, Gaussian]:
         """`transition` with the z that `choose` takes given the prior, and the prior."""
-        features = self.action_encoder(action) if self.action_encoder else None
+        features = action if self.action_encoder else None
         vector, skips = self.encoder(frame)
         prior, prior_state = self.prior(vector, state["prior"], features)
         top, predictor_state = self.predictor(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -53,9 +53,9 @@ class VectorRNN(WorldModel[Options], ABC, Generic[Options]):
         hidden = self.noise(batch).to(self.device if device is None else device)
         return State({"hidden": hidden}, batch_size=[batch])
 
-    def transition(self, frame: Tensor, action: Tensor, state: State) -> tuple[Tensor, State]:
+    def transition(self, frame: Tensor, action: Any, state: State) -> tuple[Tensor, State]:
         """See `WorldModel.transition`."""
-        features = self.action_encoder(action) if self.action_encoder else None
+        features = action if self.action_encoder else None
         hidden = self.cell(self.encoder(frame), state["hidden"], features)
         return self.decoder(hidden), State({"hidden": hidden}, batch_size=state.batch_size)
 

@@ -34,6 +34,8 @@ class OptimizerConfig:
         auxiliary_weight: Weight of the auxiliary terms of the loss (the papers' beta).
         absolute_weight: Weight of the mean absolute error beside the squared error; MotionRNN,
             MoDeRNN and E3D-LSTM train with 1.
+        moving_weight: Additional weight of the squared error of moving pixels, those that changed
+            by more than 0.03 since the frame before.
     """
 
     learning_rate: float = 3e-4
@@ -42,9 +44,11 @@ class OptimizerConfig:
     gradient_clip: float = 1.0
     auxiliary_weight: float = 0.1
     absolute_weight: float = 0.0
+    moving_weight: float = 0.0
 
     def __post_init__(self) -> None:
-        check_at_least(0, self, "warmup", "gradient_clip", "auxiliary_weight", "absolute_weight")
+        check_at_least(0, self, "warmup", "gradient_clip", "auxiliary_weight")
+        check_at_least(0, self, "absolute_weight", "moving_weight")
         if not self.learning_rate > 0:
             raise InputError(
                 f"OptimizerConfig.learning_rate: expected more than 0, got {self.learning_rate}"
@@ -91,6 +95,7 @@ class Forecaster(lightning.LightningModule):
             terms,
             self._optimizer.auxiliary_weight,
             self._optimizer.absolute_weight,
+            self._optimizer.moving_weight,
         )
         self.log("loss", loss, prog_bar=True, sync_dist=True)
         for name, value in terms.items():
