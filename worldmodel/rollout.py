@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from worldmodel.clip import Clip, check_context
 from worldmodel.errors import InputError
@@ -127,7 +128,7 @@ def predict(model: WorldModel, clip: Clip, context: int) -> Tensor:
 
 
 def unroll(
-    model: WorldModel, clip: Clip, sampling_mask: Tensor
+    model: WorldModel, clip: Clip, sampling_mask: Tensor, checkpointing: bool = False
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """One-step predictions over a whole clip, as training sees them.
 
@@ -136,6 +137,8 @@ def unroll(
         clip: Frames (B, T, C, H, W) and actions (B, T-1, A).
         sampling_mask: True where a step takes the recorded frame, False where it takes its own
             previous prediction. Shape (B, T-1); step 0 always takes the recorded frame.
+        checkpointing: Keep the states of the steps alone for the gradient, and compute the rest a
+            second time: a third more work for a fraction of the memory.
 
     Returns:
         Predictions of frames 1..T-1, shape (B, T-1, C, H, W), and the auxiliary terms of the loss,
@@ -153,13 +156,16 @@ def unroll(
         )
     truth = sampling_mask.bool()[:, :, None, None, None]
     state = model.initial_state(frames.shape[0], frames.device)
+    step = model.training_transition
+    if checkpointing:
+        step = partial(checkpoint, step, use_reentrant=False)
     predictions: list[Tensor] = []
     auxiliaries: dict[str, list[Tensor]] = {}
     for t, action in enumerate(model.encode_actions(actions)):
         source = (
             torch.where(truth[:, t], frames[:, t], predictions[-1]) if predictions else frames[:, 0]
         )
-        frame, state, terms = model.training_transition(source, action, state, frames[:, t + 1])
+        frame, state, terms = step(source, action, state, frames[:, t + 1])
         predictions.append(frame)
         for name, value in terms.items():
             auxiliaries.setdefault(name, []).append(value)

@@ -69,6 +69,7 @@ class Forecaster(lightning.LightningModule):
         context: Frames that are given in validation.
         steps: Length of the run, for the cosine.
         seed: Seed of the run.
+        checkpointing: See `worldmodel.rollout.unroll`.
     """
 
     def __init__(
@@ -79,16 +80,20 @@ class Forecaster(lightning.LightningModule):
         context: int,
         steps: int,
         seed: int,
+        checkpointing: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
         self._curriculum, self._optimizer = curriculum, optimizer
         self._context, self._steps, self._seed = context, steps, seed
+        self._checkpointing = checkpointing
 
     def training_step(self, batch: Clip, batch_idx: int) -> Tensor:
         """Loss of one batch."""
         torch.manual_seed(_mixed(self._seed, self.global_step, 1 + self.global_rank))
-        predictions, terms = unroll(self.model, batch, self._sampling_mask(batch))
+        predictions, terms = unroll(
+            self.model, batch, self._sampling_mask(batch), self._checkpointing
+        )
         loss = training_loss(
             predictions,
             batch,

@@ -16,6 +16,8 @@ from worldmodel.output_folder import OutputFolder
 
 FREE = {
     "accelerator",
+    "checkpointing",
+    "compile",
     "data.cache",
     "data.disk_cache",
     "data.path",
