@@ -1,0 +1,97 @@
+"""The measurements of `bench/`: what they compare is the same, and they tell what fell."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import cases
+import compare
+import numpy as np
+import pytest
+import speed
+import torch
+import yaml
+from measuring import Measurement, fitted_exponent, side_by_side, table, times_by_size
+from plain import PlainPredRNN
+from workloads import CONTEXT, built, random_clip
+
+from worldmodel.models.architectures import ARCHITECTURES
+from worldmodel.models.predrnn import PredRNNConfig
+from worldmodel.rollout import predict, unroll
+
+CONFIG = PredRNNConfig(layers=2, hidden=8, kernel=3, patch=None, residual=True, bias=True)
+TINY = cases.Case(CONFIG, batch=3, length=6, candidates=2, horizon=3, frame=(3, 16, 16))
+CPU = torch.device("cpu")
+
+
+def test_a_power_law_has_its_exponent() -> None:
+    sizes = np.array([1.0, 2.0, 4.0, 8.0])
+    assert fitted_exponent(list(sizes), list(3 * sizes**1.5)) == pytest.approx(1.5)
+
+
+def test_works_take_turns() -> None:
+    turns: list[str] = []
+    side_by_side({name: lambda name=name: turns.append(name) for name in "AB"}, repeats=2)
+    assert turns == list("ABABAB")
+
+
+def test_nothing_follows_what_took_too_long() -> None:
+    assert list(times_by_size([1, 2, 4], lambda _: lambda: None, longest=0.0)) == [1]
+
+
+def test_plain_imagines_what_ours_does() -> None:
+    model, clip = built(TINY, CPU).eval(), random_clip(TINY, TINY.batch, TINY.length, CPU)
+    model.set_action_statistics(torch.arange(4.0), torch.tensor([0.5, 1.0, 2.0, 3.0]))
+    with torch.no_grad():
+        ours = predict(model, clip, CONTEXT)
+    theirs, _ = PlainPredRNN(CONFIG, model.state_dict()).unroll(
+        clip.frames[:, :CONTEXT], clip.actions
+    )
+    torch.testing.assert_close(theirs[:, CONTEXT - 1 :], ours, rtol=1e-4, atol=1e-5)
+
+
+def test_plain_trains_as_ours_does() -> None:
+    model, clip = built(TINY, CPU).train(), random_clip(TINY, TINY.batch, TINY.length, CPU)
+    mask = torch.ones(TINY.batch, TINY.length - 1, dtype=torch.bool)
+    ours, terms = unroll(model, clip, mask)
+    plain = PlainPredRNN(CONFIG, model.state_dict())
+    theirs, term = plain.unroll(clip.frames[:, :-1], clip.actions)
+    torch.testing.assert_close(theirs, ours, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(term, terms["decoupling"], rtol=1e-4, atol=0.0)
+
+
+def test_a_table_has_a_row_per_subject() -> None:
+    shown = table([Measurement("A", "ms", 2.0), Measurement("B", "share", 0.5, ratio=True)])
+    assert shown.splitlines()[2:] == ["| A | 2 | n/a |", "| B | n/a | 0.5 |"]
+
+
+def test_shipped_sizes_are_those_of_the_configurations() -> None:
+    for name, config in zip(("predrnn", "mode-rnn"), cases.SHIPPED.values(), strict=True):
+        options = yaml.safe_load(Path(f"configs/tabletop-{name}.yaml").read_text())["model"]
+        options.pop("name")
+        known = {field.name: getattr(config, field.name) for field in fields(config)}  # pyright: ignore
+        assert known | options == known
+
+
+def test_every_architecture_is_measured() -> None:
+    measured = {type(case.config) for case in cases.small().values()}
+    assert measured == {kind for _, kind in ARCHITECTURES.items()}
+
+
+def test_a_run_writes_its_ratios(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "folder" / "bench.json"
+    speed.main(["--quick", "--only", "peak", "--json", str(file)])
+    found = json.loads(file.read_text())
+    assert found["ratios"]["peak: matrix product, 1024: bf16 over float32"] > 0
+    assert found["machine"].keys() == {"cpu", "threads", "torch", "python", "date"}
+    assert "| convolution 5x5, 64 to 448 |" in capsys.readouterr().out
+
+
+def test_ratios_that_fell_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    ratios = {"steady": 2.0, "noisy": 1.0, "fell": 3.0, "gone": 1.0}
+    old.write_text(json.dumps({"ratios": ratios}))
+    new.write_text(json.dumps({"ratios": {"steady": 3.0, "noisy": 0.81, "fell": 2.0, "new": 1.0}}))
+    assert compare.main([str(old), str(new)]) == 1
+    assert "| fell | 3 | 2 | 0.6667 |" in capsys.readouterr().out
+    assert compare.main([str(old), str(old)]) == 0
