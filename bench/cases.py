@@ -65,7 +65,7 @@ def sized(quick: bool) -> dict[str, Case]:
     if quick:
         return {name: Case(config, 2, 4, 8, 3) for name, config in SHIPPED.items()}
     large = {name: Case(config, 2, 6, 8, 5) for name, config in CONFIGS.items()}
-    return large | {name: Case(config, 8, 12, 40, 8) for name, config in SHIPPED.items()}
+    return large | {name: Case(config, 8, 12, 16, 8) for name, config in SHIPPED.items()}
 
 
 def small() -> dict[str, Case]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, final
 
 import torch
 from cases import ACTIONS, Case
 from measuring import Work
 
 from worldmodel.clip import Clip
-from worldmodel.model import WorldModel, channels_last
+from worldmodel.model import State, WorldModel, channels_last
 from worldmodel.rollout import imagine, observe, unroll
 from worldmodel.training.loss import training_loss
 
@@ -67,16 +68,48 @@ def training_step(case: Case, precision: Precision, device: torch.device) -> Wor
     return finished(step, device)
 
 
-def imagination(case: Case, precision: Precision, device: torch.device) -> Work:
-    """All candidates from one context, which is encoded once."""
-    model = built(case, device).eval()
-    seen = random_clip(case, 1, CONTEXT, device)
-    actions = random_clip(case, case.candidates, case.horizon + 1, device).actions
+@final
+@dataclass(frozen=True)
+class Candidates:
+    """Futures that are imagined side by side from one state.
+
+    Attributes:
+        model: Imagines them.
+        state: The present, once per candidate; batch size (N,).
+        actions: Theirs. Shape (N, T, A).
+        precision: Number format.
+    """
+
+    model: WorldModel
+    state: State
+    actions: torch.Tensor
+    precision: Precision
 
     @torch.no_grad()
+    def __call__(self) -> torch.Tensor:
+        """Their frames. Shape (N, T, C, H, W)."""
+        with autocast(self.actions.device, self.precision):
+            future = imagine(self.model, self.state, self.actions)
+            return torch.stack([step.frame for step in future], dim=1)
+
+
+def candidates(
+    model: WorldModel, case: Case, precision: Precision, device: torch.device
+) -> Candidates:
+    """Random candidates after a random context, which is encoded once."""
+    seen = random_clip(case, 1, CONTEXT, device)
+    actions = random_clip(case, case.candidates, case.horizon + 1, device).actions
+    with torch.no_grad(), autocast(device, precision):
+        state = observe(model, seen.frames, seen.actions).expand(case.candidates)
+    return Candidates(model, state.contiguous(), actions, precision)
+
+
+def imagination(case: Case, precision: Precision, device: torch.device) -> Work:
+    """From the context to the frames of all candidates."""
+    model = built(case, device).eval()
+
     def search() -> torch.Tensor:
-        with autocast(device, precision):
-            state = observe(model, seen.frames, seen.actions).expand(case.candidates)
-            return torch.stack([step.frame for step in imagine(model, state, actions)], dim=1)
+        drawn = candidates(model, case, precision, device)
+        return drawn()
 
     return finished(search, device)
