@@ -5,10 +5,10 @@ its place, for which `--quick` takes small sizes. Each part prints as soon as it
 gets the same as Markdown. The exit status is 1 if numbers differ, a loss does not fall, or a part
 does not work.
 
-It needs Python 3.11 or newer, torch, numpy, rich, matplotlib, imageio, pillow, scikit-image and
-torchmetrics, and neither mujoco nor av nor imageio-ffmpeg. On a machine that has those and no
-network, carry these wheels and put the project's folder on PYTHONPATH: tensordict 0.14.3, pyvers
-0.2.3, orjson, importlib_metadata, cloudpickle, gymnasium 1.4.0, Farama-Notifications.
+It needs Python 3.11 or newer, torch, numpy, rich, matplotlib, imageio, pillow, jinja2 and
+torchmetrics, and neither mujoco nor av nor imageio-ffmpeg. To a machine that has those and no
+network carry wheels of tensordict 0.14.3, pyvers 0.2.3, orjson, importlib_metadata, cloudpickle,
+gymnasium 1.4.0 and Farama-Notifications, and put the project's folder on PYTHONPATH.
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART")
     parser.add_argument("--quick", action="store_true", help="small sizes, within a minute")
     options = parser.parse_args(given)
+    torch.set_num_threads(1)
     found: dict[str, list[Measurement]] = {}
     for name in options.only or [part for part in PARTS if not (options.quick and part in SLOW)]:
         title, part = PARTS[name]

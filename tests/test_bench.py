@@ -1,6 +1,10 @@
 """The measurements of `bench/`: what they compare is the same, and they tell what fell."""
 
 import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
@@ -12,6 +16,8 @@ import speed
 import torch
 import yaml
 from measuring import Measurement, fitted_exponent, side_by_side, table, times_by_size
+from moving_square import clips
+from parts import NotHereError, Part, Row, run
 from plain import PlainPredRNN
 from workloads import CONTEXT, built, random_clip
 
@@ -95,3 +101,54 @@ def test_ratios_that_fell_are_told(tmp_path: Path, capsys: pytest.CaptureFixture
     assert compare.main([str(old), str(new)]) == 1
     assert "| fell | 3 | 2 | 0.6667 |" in capsys.readouterr().out
     assert compare.main([str(old), str(old)]) == 0
+
+
+def test_parts_end_in_time_and_tell_what_is_missing() -> None:
+    def slow() -> Iterator[Row]:
+        yield {"n": 1}
+        time.sleep(30)
+
+    def elsewhere() -> Iterator[Row]:
+        raise NotHereError("There is no GPU.")
+        yield {}
+
+    shown: list[str] = []
+    parts = [Part("Slow", 0.1, slow), Part("GPU", 1.0, elsewhere)]
+    begun = time.monotonic()
+    assert run(parts, 10.0, shown.append)
+    assert time.monotonic() - begun < 5
+    assert "| 1 |" in shown[0]
+    assert "Stopped after" in shown[0]
+    assert shown[1].endswith("There is no GPU.\n")
+
+
+def test_a_part_that_fails_leaves_the_others() -> None:
+    def broken() -> Iterator[Row]:
+        yield {"n": 1}
+        raise ValueError("no such kernel\nand more")
+
+    def fine() -> Iterator[Row]:
+        yield {"n": 2}
+
+    shown: list[str] = []
+    assert not run([Part("Broken", 1.0, broken), Part("Fine", 1.0, fine)], 10.0, shown.append)
+    assert shown[0].endswith("It does not work here: ValueError: no such kernel\n")
+    assert "| 2 |" in shown[1]
+
+
+def test_actions_move_the_square() -> None:
+    clip = clips(2, 5, 32, 2, torch.Generator().manual_seed(0))
+    rows = torch.arange(32.0)[:, None].expand(32, 32)
+    weights = clip.frames[:, :, 0] / clip.frames[:, :, 0].sum((2, 3), keepdim=True)
+    down = (weights * rows).sum((2, 3)) / 32
+    torch.testing.assert_close(down.diff(dim=1), 0.08 * clip.actions[..., 0], rtol=0, atol=1 / 32)
+
+
+@pytest.mark.slow
+def test_the_device_script_needs_no_simulator_and_no_video() -> None:
+    program = (
+        "import sys; sys.path.insert(0, 'bench'); import device;"
+        "print({'mujoco', 'av', 'imageio_ffmpeg', 'torchrl', 'lightning', 'h5py'} & {*sys.modules})"
+    )
+    command = [sys.executable, "-c", program]
+    assert subprocess.check_output(command, text=True).strip() == "set()"
