@@ -66,21 +66,26 @@ def made(part: Part, seconds: float) -> Done:
     """The rows of a part that were made in time, and why there are no more."""
     rows: list[Row] = []
     begun, failed, sentence = time.monotonic(), False, ""
+    stopped = f"Stopped after {seconds:.0f} s; the rest is left out.\n"
     try:
         with within(seconds):
             for row in part.rows():
                 rows.append(row)
     except OutOfTimeError:
-        sentence = f"Stopped after {seconds:.0f} s; the rest is left out.\n"
+        sentence = stopped
     except NotHereError as error:
         sentence = f"{error}\n"
     except Exception as error:
-        first = str(error).strip().splitlines()[:1]
-        failed = True
-        sentence = f"It does not work here: {type(error).__name__}: {' '.join(first)}\n"
+        failed = time.monotonic() < begun + seconds  # a compiler wraps what stops it
+        sentence = f"It does not work here: {_first_line(error)}\n" if failed else stopped
     took = time.monotonic() - begun
     table = Table.of(rows).markdown() + "\n" if rows else ""
     return Done(f"### {part.title} ({took:.0f} s)\n\n{table}{sentence}", failed)
+
+
+def _first_line(error: Exception) -> str:
+    """Its type and the beginning of what it says."""
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
 
 
 @contextmanager

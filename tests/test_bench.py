@@ -108,18 +108,30 @@ def test_parts_end_in_time_and_tell_what_is_missing() -> None:
         yield {"n": 1}
         time.sleep(30)
 
+    def wrapping() -> Iterator[Row]:
+        try:
+            time.sleep(30)
+        except Exception as error:
+            raise RuntimeError from error
+        yield {}
+
     def elsewhere() -> Iterator[Row]:
         raise NotHereError("There is no GPU.")
         yield {}
 
     shown: list[str] = []
-    parts = [Part("Slow", 0.1, slow), Part("GPU", 1.0, elsewhere)]
+    parts = [
+        Part("Slow", 0.1, slow),
+        Part("Wrapping", 0.1, wrapping),
+        Part("GPU", 1.0, elsewhere),
+    ]
     begun = time.monotonic()
     assert run(parts, 10.0, shown.append)
     assert time.monotonic() - begun < 5
     assert "| 1 |" in shown[0]
     assert "Stopped after" in shown[0]
-    assert shown[1].endswith("There is no GPU.\n")
+    assert "Stopped after" in shown[1]
+    assert shown[2].endswith("There is no GPU.\n")
 
 
 def test_a_part_that_fails_leaves_the_others() -> None:
