@@ -276,15 +276,15 @@ def test_a_cell_that_reads_no_memory_has_no_weights_for_it(flow: MemoryFlow, cel
 def test_actions_cost_less_than_in_the_authors_code() -> None:
     """4 x 128 on BAIR, 12 frames: their code takes each action through its convolutions.
 
-    Here four maps, of the unit actions, serve all eleven steps of eight clips, and mixing them is
-    extra, as is `ours - theirs` of the decoupling.
+    Here four maps, of the unit actions, serve all eleven steps of eight clips, and mixing them and
+    the bias is extra, as is `ours - theirs` of the decoupling.
     """
     config = PredRNNConfig(hidden=128, patch=None, residual=True, bias=True)
     model = shape_only(config, (3, 64, 64), 4)
     assert parameter_count(model) == 33_556_096
     encoder = TAPS * (4 * 64 * 32 * 32 + 64 * 128 * 16 * 16)
     layers = 4 * TAPS * WIDTH * 4 * WIDTH * 16 * 16
-    mixing = 4 * 4 * 4 * WIDTH * 16 * 16
+    mixing = 4 * (4 + 1) * 4 * WIDTH * 16 * 16
     saved = 2 * ((encoder + layers) * (11 * 8 - 4) // 8 - 11 * mixing)
     theirs = 2 * 2 * WIDTH**2 * 16 * 16
     ours = 2 * (2 * WIDTH) ** 2 * 16 * 16 + 3 * 2 * WIDTH**3

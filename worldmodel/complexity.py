@@ -35,14 +35,15 @@ def forward_flops(model: WorldModel, length: int, batch: int = 8) -> int:
     """Operations per clip of `length` frames, two per multiply-add, of a `shape_only` model.
 
     Counts convolutions and matrix products, attention's included, which is nearly all of it. What
-    a batch of `batch` clips shares, such as the maps of the actions, is divided among them. From
+    a batch of `batch` clips shares, such as the maps of the actions, is divided among them; their
+    first state counts as if it were not shared. From
     the second on, a step whose state has the shape of the one before costs the same, and is not
     computed again.
     """
     steps = length - 1
     with _SHAPES, sdpa_kernel(SDPBackend.MATH):
         frame = torch.zeros(batch, *model.frame_shape)
-        state, before = model.initial_state(batch), None
+        state, before = model.initial_state(batch).clone(), None
         with FlopCounterMode(display=False) as counter:
             actions = model.encode_actions(torch.zeros(batch, steps, model.action_dim))
             _, state, _ = model.training_transition(frame, actions[0], state, frame)

@@ -150,7 +150,7 @@ class ActionModulation(nn.Module):
         table = action.maps.table(self)
         _, outputs, h, w = table.shape
         rows = table.permute(0, 2, 3, 1).flatten(1)
-        factor = torch.addmm(rows[-1], action.coefficients.to(rows), rows[:-1])
+        factor = nn.functional.pad(action.coefficients.to(rows), (0, 1), value=1.0) @ rows
         return self.norm(factor.unflatten(1, (h, w, outputs)).permute(0, 3, 1, 2))
 
 
@@ -170,3 +170,24 @@ def modulated(
     if modulation is None or action is None:
         return path
     return path * modulation(action)
+
+
+def sums_under_action(
+    others: Sequence[Tensor],
+    path: Tensor,
+    modulation: ActionModulation | None,
+    action: ActionFeatures | None,
+) -> list[Tensor]:
+    """Other terms (B, D_i, h, w), each plus its channels of the hidden path under an action.
+
+    The path has as many channels as the others together.
+    """
+    widths = [other.shape[1] for other in others]
+    paths = path.split(widths, dim=1)
+    if modulation is None or action is None:
+        return [other + part for other, part in zip(others, paths, strict=True)]
+    factors = modulation(action).split(widths, dim=1)
+    return [
+        torch.addcmul(other, part, factor)
+        for other, part, factor in zip(others, paths, factors, strict=True)
+    ]

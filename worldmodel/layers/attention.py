@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 _FEW = 256 * 256
-"""Weights of one head up to which it is faster to store them than to make them twice: training a
-ModeRNN on a grid of 16 x 16 takes half the time in attention."""
+"""Weights of one head up to which training stores them: on a CPU that takes half the time of making
+them again for the gradient."""
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, *, scale: float | None = None) -> Tensor:
-    """softmax(scale Q K^T) V; of many tokens the q x k weights are not stored.
+    """softmax(scale Q K^T) V; the q x k weights are stored only for the gradient, and if few.
 
     Args:
         query: Shape (B, N, q, d).
@@ -23,9 +23,14 @@ def attention(query: Tensor, key: Tensor, value: Tensor, *, scale: float | None 
         Shape (B, N, q, v).
     """
     query, key, value = (x.contiguous() for x in (query, key, value))
-    if query.device.type == "cpu" and query.shape[2] * key.shape[2] <= _FEW:
+    if _stores(query, key):
         return _stored(query, key, value, query.shape[3] ** -0.5 if scale is None else scale)
     return nn.functional.scaled_dot_product_attention(query, key, value, scale=scale)
+
+
+def _stores(query: Tensor, key: Tensor) -> bool:
+    trained = torch.is_grad_enabled() and (query.requires_grad or key.requires_grad)
+    return trained and query.device.type == "cpu" and query.shape[2] * key.shape[2] <= _FEW
 
 
 def _stored(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:

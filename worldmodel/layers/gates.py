@@ -15,5 +15,13 @@ def updated(gates: Tensor, memory: Tensor, forget_bias: float) -> tuple[Tensor, 
         forget_bias: Added to f.
     """
     i, f, g = gates.chunk(3, dim=1)
-    increment = torch.sigmoid(i) * torch.tanh(g)
+    increment = torch.sigmoid(packed(i)) * torch.tanh(packed(g))
     return torch.addcmul(increment, torch.sigmoid(f + forget_bias), memory), increment
+
+
+def packed(maps: Tensor) -> Tensor:
+    """Some channels of maps (B, C, h, w) on their own, channels last.
+
+    A nonlinearity of channels that lie among others takes twice the time.
+    """
+    return maps.contiguous(memory_format=torch.channels_last)

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from worldmodel.layers.action import ActionFeatures, ActionModulation, modulated
+from worldmodel.layers.convolution import once
+from worldmodel.layers.gates import packed
 from worldmodel.layers.recurrent import LayerOutput, RecurrentLayer
 from worldmodel.layers.slot_interaction import StateInteraction
 
@@ -165,8 +167,9 @@ class ModeCell(RecurrentLayer):
         both = self._joined(x, own["hidden"], action)
         fused = self.fusion(both, None if self.binding is None else self.binding(both, bus))
         g, i, f, o = self.gates(torch.cat((fused, both), dim=1)).chunk(4, dim=1)  # Eqn. 7.
-        bus = torch.sigmoid(f + self.forget_bias) * bus + torch.sigmoid(i) * torch.tanh(g)
-        gate = torch.sigmoid(o)
+        gained = torch.sigmoid(packed(i)) * torch.tanh(packed(g))
+        bus = torch.addcmul(gained, torch.sigmoid(f + self.forget_bias), bus)
+        gate = torch.sigmoid(packed(o))
         hidden = gate * torch.tanh(bus)
         return LayerOutput(hidden, {"hidden": hidden, "bus": bus}, {}, gate)
 
@@ -174,4 +177,4 @@ class ModeCell(RecurrentLayer):
         """I = [X, H] under the action. Shape (B, D, h, w)."""
         if self.recall is None:
             return modulated(torch.cat((x, hidden), dim=1), self.modulation, action)
-        return torch.cat((x, modulated(self.recall(hidden), self.modulation, action)), dim=1)
+        return torch.cat((x, modulated(once(self.recall, hidden), self.modulation, action)), dim=1)

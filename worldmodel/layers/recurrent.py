@@ -68,8 +68,8 @@ class RecurrentLayer(nn.Module, ABC):
 def zeros(
     shapes: Mapping[str, Shape], batch: int, device: torch.device | str, dtype: torch.dtype
 ) -> dict[str, Tensor]:
-    """Zeros of these shapes under a batch dimension."""
+    """Zeros of these shapes under a batch dimension, along which they share their memory."""
     return {
-        name: torch.zeros((batch, *shape), device=device, dtype=dtype)
+        name: torch.zeros((1, *shape), device=device, dtype=dtype).expand(batch, *shape)
         for name, shape in shapes.items()
     }

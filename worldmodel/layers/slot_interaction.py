@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from worldmodel.layers.attention import attention
+from worldmodel.layers.convolution import once
 
 
 class StateInteraction(nn.Module, ABC):
@@ -51,7 +52,9 @@ class MultiHeadAttention(StateInteraction):
             tokens = features.permute(0, 2, 3, 1).flatten(1, 2)
             return tokens.unflatten(2, (self.slots, self.slot_width)).transpose(1, 2)
 
-        attended = attention(heads(self.query(bus)), heads(self.key(both)), heads(self.value(both)))
+        attended = attention(
+            heads(once(self.query, bus)), heads(self.key(both)), heads(self.value(both))
+        )
         tokens = attended.transpose(1, 2).flatten(2)
         return tokens.unflatten(1, (h, w)).permute(0, 3, 1, 2)
 

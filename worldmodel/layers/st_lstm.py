@@ -9,8 +9,8 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from worldmodel.layers.action import ActionFeatures, action_modulation, modulated
-from worldmodel.layers.convolution import convolution, layer_norm
+from worldmodel.layers.action import ActionFeatures, action_modulation, sums_under_action
+from worldmodel.layers.convolution import convolution, layer_norm, once
 from worldmodel.layers.gates import updated
 from worldmodel.layers.recurrent import LayerOutput, RecurrentLayer
 
@@ -72,14 +72,14 @@ class STLSTMCell(RecurrentLayer):
         action: ActionFeatures | None,
     ) -> LayerOutput:
         """See `RecurrentLayer.forward`."""
-        x_cell, x_memory, x_output = self.conv_x(x).split(self._gates, dim=1)
-        path = modulated(self.conv_h(own["hidden"]), self.modulation, action)
-        h_cell, h_output = path.split((3 * self.hidden, self.hidden), dim=1)
-        cell, cell_increment = updated(x_cell + h_cell, own["cell"], self.forget_bias)
+        x_cell, x_memory, x_output = once(self.conv_x, x).split(self._gates, dim=1)
+        path = once(self.conv_h, own["hidden"])
+        gates, output = sums_under_action((x_cell, x_output), path, self.modulation, action)
+        cell, cell_increment = updated(gates, own["cell"], self.forget_bias)
         memory, memory_increment = self._memory(x_memory, flow)
 
-        both = torch.cat((cell, memory), dim=1)
-        gate = torch.sigmoid(x_output + h_output + self.conv_o(both))
+        both = torch.cat((cell, memory), dim=1).to(path.dtype)
+        gate = torch.sigmoid(output + self.conv_o(both))
         hidden = gate * torch.tanh(self.conv_last(both))
         return LayerOutput(
             hidden,
@@ -96,4 +96,4 @@ class STLSTMCell(RecurrentLayer):
             increment = torch.sigmoid(i) * torch.tanh(g)
             return increment, increment
         memory = flow["memory"]
-        return updated(x + self.conv_m(memory), memory, self.forget_bias)
+        return updated(x + once(self.conv_m, memory), memory, self.forget_bias)

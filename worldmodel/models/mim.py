@@ -75,7 +75,7 @@ class MIMConfig(StackConfig):
         ]
         return [lowest, *blocks]
 
-    def adapter(self) -> nn.Module | None:
+    def adapter(self) -> nn.Conv2d | None:
         """See `StackConfig.adapter`."""
         if not self.memory_decoupling:
             return None

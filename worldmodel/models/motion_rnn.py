@@ -87,7 +87,7 @@ class MotionRNNConfig(StackParts):
             for layer, (cell, above) in enumerate(zip(cells, [*cells[1:], None], strict=True))
         ]
 
-    def adapter(self) -> nn.Module | None:
+    def adapter(self) -> nn.Conv2d | None:
         """The backbone's."""
         return self.backbone.adapter()
 

@@ -86,7 +86,7 @@ class PredRNNConfig(StackConfig):
             reads_memory=self.memory_flow != missing,
         )
 
-    def adapter(self) -> nn.Module | None:
+    def adapter(self) -> nn.Conv2d | None:
         """See `StackConfig.adapter`."""
         if not self.memory_decoupling:
             return None

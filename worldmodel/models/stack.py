@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from worldmodel.errors import check_at_least, check_odd
 from worldmodel.layers.action import ActionEncoder
-from worldmodel.layers.codec import FrameCodec, PatchCodec, StridedConvCodec
+from worldmodel.layers.codec import FrameCodec, PatchCodec, Skips, StridedConvCodec
+from worldmodel.layers.convolution import shared
 from worldmodel.layers.decoupling import decoupling
 from worldmodel.layers.recurrent import LayerOutput, RecurrentLayer, zeros
 from worldmodel.model import ModelConfig, State, WorldModel
@@ -33,7 +34,7 @@ class StackParts(ModelConfig, ABC):
     def cells(self, codec: FrameCodec, action_features: int | None) -> Sequence[RecurrentLayer]:
         """The layers, from the bottom, on the codec's grid; no actions if the features are None."""
 
-    def adapter(self) -> nn.Module | None:
+    def adapter(self) -> nn.Conv2d | None:
         """W_decouple of `worldmodel.layers.decoupling`, where training has that term."""
         return None
 
@@ -140,7 +141,7 @@ class RecurrentStack(WorldModel[Options], ABC, Generic[Options]):
     def _step(
         self, frame: Tensor, action: Any, state: State
     ) -> tuple[Tensor, State, list[LayerOutput]]:
-        x, skips = self.codec.encode(frame)
+        x, skips = self._encoded_frame(frame)
         features = action if self.action_encoder else None
         flow = {name: state[name] for name in self._flow}
         entries: dict[str, Tensor] = {}
@@ -153,3 +154,10 @@ class RecurrentStack(WorldModel[Options], ABC, Generic[Options]):
             outputs.append(output)
         entries.update({name: flow[name] for name in self._flow})
         return self.codec.decode(x, skips), State(entries, batch_size=state.batch_size), outputs
+
+    def _encoded_frame(self, frame: Tensor) -> tuple[Tensor, Skips]:
+        """Once where one frame stands for all of the batch, see `once`."""
+        if len(frame) > 1 and frame.stride(0) == 0:
+            x, skips = self.codec.encode(frame[:1])
+            return shared(x, len(frame)), tuple(shared(skip, len(frame)) for skip in skips)
+        return self.codec.encode(frame)
