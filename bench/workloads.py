@@ -101,7 +101,7 @@ def candidates(
     actions = random_clip(case, case.candidates, case.horizon + 1, device).actions
     with torch.no_grad(), autocast(device, precision):
         state = observe(model, seen.frames, seen.actions).expand(case.candidates)
-    return Candidates(model, state.contiguous(), actions, precision)
+    return Candidates(model, state, actions, precision)
 
 
 def imagination(case: Case, precision: Precision, device: torch.device) -> Work:
