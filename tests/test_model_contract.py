@@ -13,7 +13,7 @@ from torch import Tensor
 from worldmodel.checkpoint import ModelCard, load, save_checkpoint
 from worldmodel.clip import Clip
 from worldmodel.errors import InputError
-from worldmodel.layers.action import ActionFeatures
+from worldmodel.layers.action import ActionFeatures, ActionModulation
 from worldmodel.model import ModelConfig, WorldModel
 from worldmodel.models.conv_lstm import ConvLSTMConfig
 from worldmodel.models.e3d_lstm import E3DLSTMConfig
@@ -205,7 +205,8 @@ def test_an_architecture_that_ignores_its_action_statistics_is_noticed() -> None
     class Ignorant(PredRNN):  # pyright: ignore[reportGeneralTypeIssues]
         def encode_actions(self, actions: Tensor) -> Sequence[ActionFeatures]:  # pyright: ignore
             assert self.action_encoder is not None
-            return self.action_encoder(actions)
+            parts = [part for part in self.modules() if isinstance(part, ActionModulation)]
+            return self.action_encoder(actions, parts)
 
     case = CASES["predrnn-actions"]
     assert isinstance(case.config, PredRNNConfig)

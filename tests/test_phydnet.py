@@ -9,7 +9,7 @@ from scipy.signal import correlate2d
 from torch import Tensor, nn
 
 from worldmodel.errors import InputError
-from worldmodel.layers.action import ActionFeatures, ActionMaps
+from worldmodel.layers.action import ActionFeatures
 from worldmodel.layers.phy_cell import PhyCell, moments
 from worldmodel.layers.plain_conv_lstm import PlainConvLSTMCell
 from worldmodel.models.phydnet import PhyDNet, PhyDNetConfig
@@ -67,9 +67,11 @@ def randomised(module: nn.Module) -> None:
         nn.init.normal_(parameter, std=0.5)
 
 
-def an_action(batch: int) -> ActionFeatures:
+def an_action(batch: int, cell: PhyCell | PlainConvLSTMCell) -> ActionFeatures:
     maps = torch.eye(2, dtype=torch.float64)[:, :, None, None]
-    return ActionFeatures(torch.randn(batch, 2, dtype=torch.float64), ActionMaps(maps))
+    assert cell.modulation is not None
+    tables = {cell.modulation: cell.modulation.table(maps)}
+    return ActionFeatures(torch.randn(batch, 2, dtype=torch.float64), tables)
 
 
 def scale_of(cell: PhyCell | PlainConvLSTMCell, action: ActionFeatures) -> np.ndarray:
@@ -85,7 +87,7 @@ def test_phy_cell_is_the_equations() -> None:
     cell = PhyCell(4, 3, 2).double()
     randomised(cell)
     x, hidden = torch.randn(2, 2, 4, 5, 3, dtype=torch.float64)
-    action = an_action(2)
+    action = an_action(2, cell)
     found, scale = cell(x, hidden, action), scale_of(cell, action)
     for b in range(2):
         expected = naive_phy_cell(cell, x[b].numpy(), hidden[b].numpy(), scale[b])
@@ -97,7 +99,7 @@ def test_lstm_cell_is_the_equations() -> None:
     randomised(cell)
     x = torch.randn(2, 4, 5, 3, dtype=torch.float64)
     hidden, memory = torch.randn(2, 2, 3, 5, 3, dtype=torch.float64)
-    action = an_action(2)
+    action = an_action(2, cell)
     found, scale = cell(x, hidden, memory, action), scale_of(cell, action)
     for b in range(2):
         expected = naive_lstm(cell, x[b].numpy(), hidden[b].numpy(), memory[b].numpy(), scale[b])

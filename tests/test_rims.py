@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from actions import features_of
 from naive import normalised, softmax
 from naive_objects import SIZES, SMALL, naive_attention, naive_gru, naive_slots
 from parity import relative_error
@@ -17,7 +18,6 @@ from published_rims import rim_cell_from_published
 from torch import Tensor, nn
 
 from worldmodel.errors import InputError
-from worldmodel.layers.action import ActionEncoder
 from worldmodel.layers.component_decoders import ComponentDecoder
 from worldmodel.layers.frame_encoders import FeatureMapEncoder
 from worldmodel.layers.group_gru import GroupGRU
@@ -187,7 +187,7 @@ def naive_broadcast(model: RIMs, hidden: Tensor) -> Tensor:
 @pytest.mark.parametrize("action_features", [None, 3])
 def test_idle_cells_keep_their_state(action_features: int | None) -> None:
     cell = rim_cell(SIZES, action_features=action_features).train()
-    action = None if action_features is None else ActionEncoder(None, 3)(torch.randn(8, 1, 3))[0]
+    action = None if action_features is None else features_of(cell, torch.randn(8, 1, 3))
     inputs, hidden = torch.randn(8, 3, SIZES.inputs), torch.randn(8, SIZES.cells, SIZES.hidden)
     active = cell.attention(inputs, hidden).active
     new = cell(inputs, hidden, action)

@@ -6,12 +6,12 @@ from typing import Any
 import naive_objects
 import pytest
 import torch
+from actions import features_of
 from naive import softmax
 from naive_objects import naive_attention, naive_gru
 from torch import Tensor, nn
 
 from worldmodel.errors import InputError
-from worldmodel.layers.action import ActionEncoder
 from worldmodel.layers.rim_cell import RIMCell
 from worldmodel.layers.scoff_cell import SharedRules, scoff_cell
 from worldmodel.models.scoff import SCOFF, SCOFFConfig
@@ -149,10 +149,7 @@ def test_an_action_moves_every_object_file_alike() -> None:
     cell = cell_of(action_features=2).eval()
     inputs, hidden = sample(3)
     order = torch.tensor([3, 1, 0, 2])
-    one, other = (
-        ActionEncoder(None, 2).double()(torch.randn(3, 1, 2, dtype=torch.float64))[0]
-        for _ in range(2)
-    )
+    one, other = (features_of(cell, torch.randn(3, 1, 2, dtype=torch.float64)) for _ in range(2))
     new = cell(inputs, hidden, one)
     torch.testing.assert_close(cell(inputs, hidden[:, order], one), new[:, order])
     assert (new - cell(inputs, hidden, other)).abs().amax(dim=2).gt(1e-4).sum() >= 3 * SIZES.active

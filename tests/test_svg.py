@@ -8,7 +8,7 @@ from torch.distributions import Normal, kl_divergence
 
 from worldmodel.clip import Clip
 from worldmodel.errors import InputError
-from worldmodel.layers.action import ActionFeatures, ActionMaps
+from worldmodel.layers.action import ActionFeatures
 from worldmodel.layers.gaussian import Gaussian, GaussianLSTM
 from worldmodel.layers.lstm import LSTMCell, LSTMStack
 from worldmodel.models.svg import SVG, SVGConfig
@@ -167,7 +167,9 @@ def test_an_action_scales_the_hidden_path_of_a_cell() -> None:
     x, hidden, memory = (torch.randn(1, width, dtype=torch.float64) for width in (3, 4, 4))
     action = torch.randn(1, 2, dtype=torch.float64)
     maps = torch.eye(2, dtype=torch.float64)[:, :, None, None]
-    found = cell(x, hidden, memory, ActionFeatures(action, ActionMaps(maps)))
+    found = cell(
+        x, hidden, memory, ActionFeatures(action, {cell.modulation: cell.modulation.table(maps)})
+    )
     scale = 1 + cell.modulation.conv.weight[:, :, 0, 0] @ action[0]
     reference = torch_cell(cell)
     reference.weight_hh.data *= scale[:, None]

@@ -11,7 +11,7 @@ from tensordict import TensorDict
 from torch import Tensor, nn
 
 from worldmodel.errors import InputError
-from worldmodel.layers.action import ActionEncoder, ActionScale
+from worldmodel.layers.action import ActionEncoder, ActionModulation, ActionScale
 
 State = TensorDict
 """Recurrent state; every entry has the batch as its first dimension, so it can be expanded,
@@ -125,7 +125,10 @@ class WorldModel(nn.Module, ABC, Generic[Options]):
         steps share is computed once.
         """
         normalised = actions if self.actions is None else self.actions(actions)
-        return (self.action_encoder or _steps)(normalised)
+        if self.action_encoder is None:
+            return normalised.unbind(1)
+        modulations = (part for part in self.modules() if isinstance(part, ActionModulation))
+        return self.action_encoder(normalised, modulations)
 
     @abstractmethod
     def transition(self, frame: Tensor, action: Any, state: State) -> tuple[Tensor, State]:
@@ -178,10 +181,6 @@ class WorldModel(nn.Module, ABC, Generic[Options]):
             raise InputError(
                 f"actions: this model expects width {self.action_dim}, got {actions.shape[-1]}"
             )
-
-
-def _steps(actions: Tensor) -> Sequence[Tensor]:
-    return actions.unbind(1)
 
 
 def channels_last(model: WorldModel) -> WorldModel:

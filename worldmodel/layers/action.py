@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, final
 
 import torch
@@ -11,29 +11,16 @@ from torch import Tensor, nn
 from worldmodel.layers.codec import FrameCodec
 
 
-@final
-class ActionMaps:
-    """The maps (A, features, h, w) of the unit actions, and what every modulation makes of them.
+class ActionFeatures(NamedTuple):
+    """An action on the recurrent grid.
 
-    Neither depends on an action, so both are computed once for a run of steps.
+    Attributes:
+        coefficients: Shape (B, A).
+        tables: What every modulation makes of the unit actions, see `ActionModulation.table`.
     """
 
-    def __init__(self, maps: Tensor) -> None:
-        self.maps = maps
-        self._tables: dict[ActionModulation, Tensor] = {}
-
-    def table(self, modulation: ActionModulation) -> Tensor:
-        """See `ActionModulation.table`."""
-        if modulation not in self._tables:
-            self._tables[modulation] = modulation.table(self.maps)
-        return self._tables[modulation]
-
-
-class ActionFeatures(NamedTuple):
-    """An action on the recurrent grid: coefficients (B, A) of the maps of the unit actions."""
-
     coefficients: Tensor
-    maps: ActionMaps
+    tables: Mapping[ActionModulation, Tensor]
 
 
 @final
@@ -95,12 +82,18 @@ class ActionEncoder(nn.Module):
         height, width = (1, 1) if codec is None else codec.action_image_size
         self.size = (action_dim, height, width)
 
-    def forward(self, actions: Tensor) -> Sequence[ActionFeatures]:
-        """Features of normalised actions (B, T, A), step by step."""
+    def forward(
+        self, actions: Tensor, modulations: Iterable[ActionModulation]
+    ) -> Sequence[ActionFeatures]:
+        """Features of normalised actions (B, T, A), step by step, for these modulations.
+
+        All steps share the tables, which depend on no action.
+        """
         action_dim, height, width = self.size
         planes = torch.eye(action_dim, device=actions.device, dtype=actions.dtype)
-        maps = ActionMaps(self.encoder(planes[:, :, None, None].expand(-1, -1, height, width)))
-        return [ActionFeatures(action, maps) for action in actions.unbind(1)]
+        maps = self.encoder(planes[:, :, None, None].expand(-1, -1, height, width))
+        tables = {modulation: modulation.table(maps) for modulation in modulations}
+        return [ActionFeatures(action, tables) for action in actions.unbind(1)]
 
 
 @final
@@ -147,7 +140,7 @@ class ActionModulation(nn.Module):
 
     def forward(self, action: ActionFeatures) -> Tensor:
         """The factor. Shape (B, outputs, h, w)."""
-        table = action.maps.table(self)
+        table = action.tables[self]
         _, outputs, h, w = table.shape
         rows = table.permute(0, 2, 3, 1).flatten(1)
         factor = nn.functional.pad(action.coefficients.to(rows), (0, 1), value=1.0) @ rows
