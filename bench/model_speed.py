@@ -58,7 +58,7 @@ def architectures(quick: bool) -> list[Measurement]:
         Measurement(name, f"{kind}, {one.quantity}", one.value, one.ratio)
         for name, case in small().items()
         for kind, work, flops in kinds
-        for one in both(name, case, work, flops, 3 if quick else 7)
+        for one in both(name, case, work, flops, 2 if quick else 7)
     ]
 
 
