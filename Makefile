@@ -6,7 +6,7 @@ ARGS ?=
 installed := $(VENV)/.installed
 pytest := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n auto
 
-.PHONY: help demo test test-all lint format clean
+.PHONY: help demo test test-all bench lint format clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -19,6 +19,9 @@ test: $(installed)  ## the quick suite
 
 test-all: $(installed)  ## the quick and the slow tests
 	$(pytest) -m '' $(ARGS)
+
+bench: $(installed)  ## speed, as ratios measured side by side; options in ARGS
+	OMP_NUM_THREADS=1 $(VENV)/bin/python bench/speed.py $(ARGS)
 
 lint: $(installed)  ## style, types and the one-way floors
 	$(VENV)/bin/ruff check .

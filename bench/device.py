@@ -1,105 +1,58 @@
-"""Check and time the models on every device at hand, in one call.
+"""Check and time the models on a GPU, in one call of under eight minutes.
 
-`python bench/device.py [NAME ...]` takes all architectures in the sizes of `moving_mnist.py` and
-both shipped models, or those that are named. Prints, per model and device, the largest difference
-of an imagined video from the CPU's, the time of a training step and of imagining a planner's
-candidates, and each as a ratio to the CPU's.
+`python bench/device.py [--quick] [--output FILE]` runs on the first GPU; with none, on the CPU in
+its place, for which `--quick` takes small sizes. Each part prints as soon as it is done, and FILE
+gets the same as Markdown. The exit status is 1 if numbers differ, a loss does not fall, or a part
+does not work.
+
+It needs Python 3.11 or newer, torch, numpy, rich, matplotlib, imageio, pillow, jinja2 and
+torchmetrics, and neither mujoco nor av nor imageio-ffmpeg. To a machine that has those and no
+network carry wheels of tensordict 0.14.3, pyvers 0.2.3, orjson, importlib_metadata, cloudpickle,
+gymnasium 1.4.0 and Farama-Notifications, and put the project's folder on PYTHONPATH.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import torch
-from moving_mnist import MODELS
-from torch import Tensor
+from device_parts import Bench
+from parts import run
 
-from worldmodel.clip import Clip
-from worldmodel.model import ModelConfig, WorldModel
-from worldmodel.models.mode_rnn import ModeRNNConfig
-from worldmodel.models.predrnn import PredRNNConfig
-from worldmodel.rollout import begin, imagine, unroll
-
-FRAME, ACTIONS, LENGTH, CLIPS, CANDIDATES, HORIZON = (3, 64, 64), 2, 12, 8, 40, 8
-CONFIGS: dict[str, ModelConfig] = {
-    **MODELS,
-    "predrnn-v2 shipped": PredRNNConfig(layers=3, hidden=40, kernel=3, bias=True, residual=True),
-    "mode-rnn shipped": ModeRNNConfig(layers=3, hidden=48, kernel=1, residual=True),
-}
+SECONDS = 440.0
+"""That all parts may take together."""
 
 
-def seconds(work: Callable[[], object], device: torch.device, repeats: int = 3) -> float:
-    """Median time of `work`, after one warm-up."""
-    times = []
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
-        work()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - start)
-    return sorted(times[1:])[repeats // 2]
+def main(given: Sequence[str] | None = None) -> int:
+    """The exit status."""
+    parser = argparse.ArgumentParser(description="Check and time the models on a GPU.")
+    parser.add_argument("--quick", action="store_true", help="small sizes, for a CPU")
+    parser.add_argument("--output", type=Path, help="a Markdown file", metavar="FILE")
+    options = parser.parse_args(given)
+    device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    torch.backends.cudnn.allow_tf32 = False  # float32 is to mean float32
+    torch.backends.cudnn.benchmark = True
+    shown: list[str] = []
+
+    def show(text: str) -> None:
+        shown.append(text)
+        print(text, flush=True)
+        if options.output is not None:
+            options.output.write_text("\n".join(shown))
+
+    show(f"{described(device)}, torch {torch.__version__}\n")
+    return int(not run(Bench(device, options.quick).parts(), SECONDS, show))
 
 
-def training_step(model: WorldModel, device: torch.device) -> Callable[[], object]:
-    """One forward and backward pass over a batch of clips."""
-    frames = torch.rand(CLIPS, LENGTH, *FRAME, device=device)
-    clip = Clip.checked(frames, torch.randn(CLIPS, LENGTH - 1, ACTIONS, device=device))
-    mask = torch.ones(CLIPS, LENGTH - 1, device=device)
-
-    def step() -> None:
-        model.zero_grad()
-        with torch.autocast(device.type, torch.bfloat16):
-            predictions, _ = unroll(model, clip, mask)
-        (predictions.float() - frames[:, 1:]).square().mean().backward()
-
-    return step
-
-
-def planning(model: WorldModel, device: torch.device) -> Callable[[], Tensor]:
-    """One round of a planner's candidates from one frame."""
-    generator = torch.Generator().manual_seed(1)
-    frame = torch.rand(1, *FRAME, generator=generator).to(device)
-    actions = torch.randn(CANDIDATES, HORIZON, ACTIONS, generator=generator).to(device)
-
-    @torch.inference_mode()
-    def search() -> Tensor:
-        state = begin(model.eval(), frame).expand(CANDIDATES)
-        return torch.stack([step.frame for step in imagine(model, state, actions)], dim=1)
-
-    return search
-
-
-def main() -> None:
-    """Every wanted model on every device."""
-    parser = argparse.ArgumentParser(description="Check and time the models on every device.")
-    parser.add_argument("models", nargs="*", default=list(CONFIGS), metavar="NAME")
-    wanted = parser.parse_args().models
-    if unknown := set(wanted).difference(CONFIGS):
-        parser.error(f"unknown: {', '.join(unknown)}; available: {', '.join(CONFIGS)}")
-    names = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-    for name in wanted:
-        config = CONFIGS[name]
-        reference, cpu_times = None, None
-        for device in map(torch.device, names):
-            torch.manual_seed(0)
-            model = config.build(FRAME, ACTIONS).to(device)
-            imagined = planning(model, device)().cpu()
-            reference = imagined if reference is None else reference
-            times = (
-                seconds(training_step(model.train(), device), device),
-                seconds(planning(model, device), device),
-            )
-            cpu_times = times if cpu_times is None else cpu_times
-            ratios = [mine / cpu for mine, cpu in zip(times, cpu_times, strict=True)]
-            print(
-                f"{name:18} {device!s:7} difference {float((imagined - reference).abs().max()):.1e}"
-                f"  training step {times[0] * 1e3:7.1f} ms ({ratios[0]:.3f})"
-                f"  {CANDIDATES} candidates x {HORIZON} {times[1] * 1e3:7.1f} ms ({ratios[1]:.3f})",
-                flush=True,
-            )
+def described(device: torch.device) -> str:
+    """What is measured."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"No GPU: the CPU in its place, {torch.get_num_threads()} threads"
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
