@@ -68,9 +68,10 @@ class _ImaginedCosts:
         return self.with_excess(actions, ())[0]
 
     def with_excess(self, actions: Tensor, limits: tuple[Limit, ...]) -> tuple[Tensor, Tensor]:
-        parts = actions.split(self._at_once or actions.shape[1], dim=1)
+        distinct, places = _distinct(actions)
+        parts = distinct.split(self._at_once or distinct.shape[1], dim=1)
         costs, excess = zip(*(self._imagined(part, limits) for part in parts), strict=True)
-        return torch.cat(costs, dim=1), torch.cat(excess, dim=1)
+        return torch.cat(costs, dim=1)[:, places], torch.cat(excess, dim=1)[:, places]
 
     def _imagined(self, actions: Tensor, limits: tuple[Limit, ...]) -> tuple[Tensor, Tensor]:
         futures = actions.shape[:2]
@@ -84,6 +85,22 @@ class _ImaginedCosts:
         return tuple(  # pyright: ignore[reportReturnType]
             values.unflatten(0, futures).to(actions.device) for values in (total, excess)
         )
+
+
+def _distinct(actions: Tensor) -> tuple[Tensor, Tensor]:
+    """Candidates (E, M, T, A) without repetition, and the place among them of each of the N.
+
+    All keep their order, and are all kept where each needs a gradient of its own.
+    """
+    everyone = torch.arange(actions.shape[1], device=actions.device)
+    if actions.requires_grad:
+        return actions, everyone
+    sequences = actions.transpose(0, 1).flatten(1)
+    groups, group = torch.unique(sequences, dim=0, return_inverse=True)
+    first = everyone.new_full((len(groups),), len(everyone))
+    first = first.scatter_reduce(0, group, everyone, "amin").sort()
+    places = first.indices.argsort()[group]
+    return actions[:, first.values], places
 
 
 @final

@@ -38,6 +38,19 @@ def test_squared_and_absolute_error_add_up() -> None:
     assert float(weighted) == pytest.approx(float(squared + 0.5 * absolute) + 0.2)
 
 
+def test_moving_pixels_weigh_more() -> None:
+    predictions, clip = half_recorded()
+    frames = clip.frames.double().numpy()
+    moved = (np.abs(frames[:, 1:] - frames[:, :-1]) > 0.03).any(2, keepdims=True)
+    errors = (predictions.double().numpy() - frames[:, 1:]) ** 2 * np.where(moved, 6.0, 1.0)
+    expected = (errors[0, 0].mean() + errors[0, 1].mean() + errors[1, 0].mean()) / 3
+    found = training_loss(predictions, clip, {}, 0.1, moving=5.0)
+    assert float(found) == pytest.approx(expected, rel=1e-6)
+    still = Clip.checked(clip.frames[:, :1].expand(-1, 4, -1, -1, -1))
+    plain = training_loss(predictions, still, {}, 0.1)
+    assert torch.equal(training_loss(predictions, still, {}, 0.1, moving=5.0), plain)
+
+
 def test_pixels_that_were_not_measured_count_as_the_zero_that_they_show() -> None:
     missing = torch.rand(2, 4, 1, 5, 5) < 0.4
     frames = torch.rand(2, 4, 3, 5, 5).masked_fill(missing, 0.0)
