@@ -64,7 +64,8 @@ class BenchmarkConfig:
         steps: Actions per episode; as many as the task is registered with if left out.
         seed: Of everything random, together with the number of the episode.
         films: Episodes per domain that are filmed.
-        planning: How model and oracle plan; what is best for the task if left out.
+        effort: How much is spent on planning: "fast", "balanced" or "best", as the task has them.
+        planning: How model and oracle plan; what the task has for this effort if left out.
 
     Raises:
         InputError: An option is out of range, or there is no such suite, task, domain or
@@ -80,12 +81,13 @@ class BenchmarkConfig:
     steps: int | None = None
     seed: int = 0
     films: int = 2
+    effort: str = "balanced"
     planning: PlanningConfig | None = None
 
     def __post_init__(self) -> None:
         check_at_least(1, self, "episodes", *([] if self.steps is None else ["steps"]))
         check_at_least(0, self, "seed", "films")
-        self.world.task(self.task)
+        self.world.task(self.task).at(self.effort)
         _ = self.places, self.players
 
     @property
@@ -101,7 +103,7 @@ class BenchmarkConfig:
     @property
     def plan(self) -> PlanningConfig:
         """How model and oracle plan."""
-        return self.planning or self.world.task(self.task).planning
+        return self.planning or self.world.task(self.task).at(self.effort)
 
     @property
     def length(self) -> int:

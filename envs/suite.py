@@ -31,11 +31,22 @@ class TaskSpec:
 
     Attributes:
         id: Under which Gymnasium has it; registered with `max_episode_steps`.
-        planning: How to plan it best, as far as is known.
+        planning: How to plan it, with a balance of success and time: the effort "balanced".
+        efforts: How to plan it with another effort, by its name: "fast", "best".
     """
 
     id: str
     planning: PlanningConfig = field(default_factory=PlanningConfig)
+    efforts: Mapping[str, PlanningConfig] = field(default_factory=dict)
+
+    def at(self, effort: str) -> PlanningConfig:
+        """How to plan it with some effort.
+
+        Raises:
+            InputError: The task has no such effort; lists those that it has.
+        """
+        known = {"balanced": self.planning, **self.efforts}
+        return known[find_name(f"effort for {self.id}", effort, known)]
 
 
 @final

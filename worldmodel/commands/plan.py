@@ -67,9 +67,10 @@ def read(arguments: Sequence[str]) -> PlanConfig:
         InputError: See `worldmodel.commands.options.parse`.
     """
     leading = ["model"]
-    asked = peek(PlanConfig, "plan", arguments, leading, "suite", "task", "model")
+    asked = peek(PlanConfig, "plan", arguments, leading, "suite", "task", "model", "effort")
     suite, task = asked.get("suite", PlanConfig.suite), asked.get("task", PlanConfig.task)
-    known: dict[str, Any] = {"planning": plain(SUITES[suite].task(task).planning)}
+    effort = asked.get("effort", PlanConfig.effort)
+    known: dict[str, Any] = {"planning": plain(SUITES[suite].task(task).at(effort))}
     if "model" in asked and RunFolder(Path(asked["model"])).options.is_file():
         known["output"] = str(Path(asked["model"], f"plan-{suite}-{task}"))
     return parse(PlanConfig, "plan", arguments, leading, known)

@@ -31,7 +31,8 @@ class ServeConfig(ServerConfig):
         task: Its name.
         low: Smallest values of an action, in the units of the model.
         high: Largest values.
-        planning: How to plan; what is best for the task if left out.
+        effort: How much is spent on planning a task: "fast", "balanced" or "best", as it has them.
+        planning: How to plan; what the task has for this effort if left out.
         threads: CPU threads; 0 leaves torch's choice.
 
     Raises:
@@ -43,6 +44,7 @@ class ServeConfig(ServerConfig):
     task: str | None = None
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
+    effort: str = "balanced"
     planning: PlanningConfig | None = None
     threads: int = 0
 
@@ -81,11 +83,12 @@ def read(arguments: Sequence[str]) -> ServeConfig:
         InputError: See `worldmodel.commands.options.parse`.
     """
     leading = ["model"]
-    asked = peek(ServeConfig, "serve", arguments, leading, "suite", "task")
+    asked = peek(ServeConfig, "serve", arguments, leading, "suite", "task", "effort")
     known: dict[str, Any] = {}
     if asked.get("task") is not None:
         suite = SUITES[asked.get("suite", ServeConfig.suite)]
-        known["planning"] = plain(suite.task(asked["task"]).planning)
+        effort = asked.get("effort", ServeConfig.effort)
+        known["planning"] = plain(suite.task(asked["task"]).at(effort))
     return parse(ServeConfig, "serve", arguments, leading, known)
 
 
