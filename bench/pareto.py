@@ -2,7 +2,7 @@
 
 Usage: python bench/pareto.py LOGS FOLDER [--minutes 20] [--sizes NAME ...] [--tasks reach push]
 [--episodes 20] [--seed 2]. Every size is trained for the same minutes on one thread, of which its
-number of steps follows, and then plans with the same planner and the same number of evaluations.
+number of steps follows, and then plans with the task's effort "fast".
 Stopped at any time, it goes on where it was.
 """
 
@@ -18,10 +18,10 @@ import torch
 from cases import Case
 from workloads import training_step
 
-from planners import planning
 from worldmodel.checkpoint import Checkpoint, load
 from worldmodel.commands.options import parse
 from worldmodel.envs.benchmark import BenchmarkConfig, benchmark
+from worldmodel.envs.suite import SUITES
 from worldmodel.model import ModelConfig
 from worldmodel.models.mode_rnn import ModeRNNConfig
 from worldmodel.models.predrnn import PredRNNConfig
@@ -104,7 +104,7 @@ def rows(options: argparse.Namespace) -> Iterator[dict[str, Cell]]:
                 episodes=options.episodes,
                 seed=options.seed,
                 films=0,
-                planning=planning(task, "icem", "goal-image", None),
+                planning=SUITES["tabletop"].task(task).at("fast"),
             )
             names = checkpoint.card.action_names
             played = benchmark(config, folder / task, checkpoint.model, names)

@@ -7,18 +7,19 @@ import pytest
 import torch
 
 from worldmodel.compiling import compile_steps
-from worldmodel.models.predrnn import PredRNN, PredRNNConfig
+from worldmodel.model import WorldModel
+from worldmodel.models.predrnn import PredRNNConfig
 from worldmodel.rollout import begin, imagine
 
 
-def model() -> PredRNN:
+def model() -> WorldModel:
     torch.manual_seed(0)
     config = PredRNNConfig(layers=1, hidden=4, kernel=1, patch=4, memory_decoupling=False)
     return config.build((1, 8, 8), 2).eval()
 
 
 @torch.no_grad()
-def imagined(model: PredRNN) -> torch.Tensor:
+def imagined(model: WorldModel) -> torch.Tensor:
     generator = torch.Generator().manual_seed(1)
     state = begin(model, torch.rand(1, 1, 8, 8, generator=generator)).expand(3)
     actions = torch.randn(3, 3, 2, generator=generator)

@@ -14,7 +14,7 @@ from worldmodel.models.mode_rnn import ModeRNNConfig
 from worldmodel.models.predrnn import PredRNNConfig
 from worldmodel.planners.costs.goal_image import GoalImage
 from worldmodel.planners.objective import objective
-from worldmodel.rollout import begin, imagine, observe, unroll
+from worldmodel.rollout import imagine, observe, unroll
 
 CONFIGS: dict[str, ModelConfig] = {
     "predrnn": PredRNNConfig(layers=2, hidden=8, kernel=3, bias=True, residual=True),
@@ -157,5 +157,5 @@ def test_memories_that_gained_nothing_have_no_direction() -> None:
 
 
 def test_a_state_that_no_clip_has_seen_takes_the_memory_of_one() -> None:
-    state = begin(model_of("predrnn"), torch.rand(64, 3, 16, 16).double())["recurrent"]
-    assert all(value.stride(0) == 0 for value in state.values())
+    state = model_of("predrnn").initial_state(64)
+    assert {value.stride(0) for _, value in state.items()} == {0}

@@ -11,10 +11,12 @@ import torch
 from worldmodel.envs import make
 from worldmodel.envs.goal_env import Expert, GoalEnv, Proprioceptive
 from worldmodel.envs.oracle import SimulatorForesight
-from worldmodel.envs.suite import SUITES
+from worldmodel.envs.suite import SUITES, TaskSpec
 from worldmodel.errors import InputError
 from worldmodel.frames import as_frames
+from worldmodel.planners.cem import CEMConfig
 from worldmodel.planners.cost import Scene
+from worldmodel.planners.planning import PlanningConfig
 from worldmodel.planners.space import Bounds, action_space_of
 
 TASKS = [f"{suite}/{task}" for suite in SUITES for task in SUITES[suite].tasks]
@@ -153,6 +155,29 @@ def test_the_robot_knows_its_state_within_bounds(env: GoalEnv) -> None:
 def test_names_that_are_not_there(name: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         make(name)
+
+
+def test_a_task_has_a_plan_for_every_effort_that_it_names() -> None:
+    balanced, fast = PlanningConfig(), PlanningConfig(replan_every=4)
+    task = TaskSpec("some/Task-v0", balanced, {"fast": fast})
+    assert task.at("balanced") is balanced
+    assert task.at("Fast") is fast
+    with pytest.raises(InputError, match=r"effort for some/Task-v0 'best' is unknown; .*fast"):
+        task.at("best")
+
+
+@pytest.mark.parametrize("task", ["reach", "push"])
+def test_less_effort_imagines_less(task: str) -> None:
+    """Steps that are imagined for one action."""
+
+    def steps(effort: str) -> float:
+        planning = SUITES["tabletop"].task(task).at(effort)
+        planner = planning.planner
+        assert isinstance(planner, CEMConfig)
+        evaluations = planner.candidates * planner.iterations
+        return evaluations * planner.horizon / planning.replan_every
+
+    assert steps("fast") < 0.5 * steps("balanced") < 0.5 * steps("best")
 
 
 def test_an_environment_that_is_no_goal_env_is_refused() -> None:
