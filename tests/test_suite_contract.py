@@ -177,7 +177,7 @@ def test_less_effort_imagines_less(task: str) -> None:
         evaluations = planner.candidates * planner.iterations
         return evaluations * planner.horizon / planning.replan_every
 
-    assert steps("fast") < 0.5 * steps("balanced") < 0.5 * steps("best")
+    assert steps("fast") < steps("balanced") < steps("best")
 
 
 def test_an_environment_that_is_no_goal_env_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,6 +18,7 @@ from worldmodel.errors import InputError
 from worldmodel.planners.cem import CEMConfig
 from worldmodel.planners.cost import Schedule
 from worldmodel.planners.costs.goal_image import GoalImageConfig
+from worldmodel.planners.icem import ICEMConfig
 from worldmodel.planners.planning import PlanningConfig
 
 Explorer = Callable[[Tabletop, np.random.Generator], Iterator[np.ndarray]]
@@ -33,31 +35,44 @@ def _explored(
         yield action[: len(env.action_names)]
 
 
+_REACH = PlanningConfig(
+    CEMConfig(horizon=10, chunk=2, candidates=40, iterations=2, elites=6, initial_std=0.8),
+    GoalImageConfig((4, 16, 32)),
+    Schedule(running=0.3),
+    replan_every=2,
+    bfloat16=True,
+)
+_FAST_REACH = ICEMConfig(
+    horizon=10, chunk=2, candidates=16, iterations=3, elites=4, initial_std=0.8
+)
+_BEST_REACH = CEMConfig(horizon=10, chunk=2, candidates=80, iterations=3, elites=8, initial_std=0.8)
+_PUSH = PlanningConfig(
+    CEMConfig(horizon=8, chunk=2, candidates=40, iterations=3, elites=6, initial_std=0.8),
+    GoalImageConfig((1, 4, 16)),
+    replan_every=2,
+    bfloat16=True,
+)
+_FAST_PUSH = ICEMConfig(horizon=8, chunk=2, candidates=20, iterations=3, elites=4, initial_std=0.8)
+_BEST_PUSH = CEMConfig(horizon=8, chunk=2, candidates=80, iterations=4, elites=8, initial_std=0.8)
+
 SUITE = Suite(
     name="tabletop",
     tasks={
         "reach": TaskSpec(
             "worldmodel/TabletopReach-v0",
-            PlanningConfig(
-                CEMConfig(
-                    horizon=10, chunk=2, candidates=40, iterations=2, elites=6, initial_std=0.8
-                ),
-                GoalImageConfig((4, 16, 32)),
-                Schedule(running=0.3),
-                replan_every=2,
-                bfloat16=True,
-            ),
+            _REACH,
+            {
+                "fast": replace(_REACH, planner=_FAST_REACH, replan_every=4),
+                "best": replace(_REACH, planner=_BEST_REACH),
+            },
         ),
         "push": TaskSpec(
             "worldmodel/TabletopPush-v0",
-            PlanningConfig(
-                CEMConfig(
-                    horizon=8, chunk=2, candidates=40, iterations=3, elites=6, initial_std=0.8
-                ),
-                GoalImageConfig((1, 4, 16)),
-                replan_every=2,
-                bfloat16=True,
-            ),
+            _PUSH,
+            {
+                "fast": replace(_PUSH, planner=_FAST_PUSH),
+                "best": replace(_PUSH, planner=_BEST_PUSH),
+            },
         ),
     },
     domains=tuple(laboratory.name for laboratory in LABORATORIES),
