@@ -105,7 +105,7 @@ def _state(frame: Tensor, recurrent: State) -> State:
 
 
 def _clipped(state: State) -> Tensor:
-    return state["frame"].float().clamp(0.0, 1.0)
+    return state["frame"].float().clamp(0.0, 1.0).contiguous()
 
 
 def _latent(model: WorldModel, state: State) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any, final
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, max_pool2d
+from torch.nn.functional import max_pool2d
 
 from worldmodel.errors import InputError, check_whole
 from worldmodel.frames import as_frames
@@ -167,9 +167,17 @@ def _fits(scale: int, height: int, width: int) -> bool:
     return scale == 1 or (half > 0 and odd == height % half == width % half == 0)
 
 
+def _windows(side: int, scale: int) -> Tensor:
+    """Which pixels of a side lie in each window, half a window apart. Shape (windows, side)."""
+    half = scale // 2
+    blocks = torch.arange(side) // half
+    windows = torch.arange(side // half + 1)[:, None]
+    return ((blocks == windows) | (blocks == windows - 1)).float()
+
+
 def _summed(image: Tensor, scale: int) -> Tensor:
     """Sums over overlapping windows, halved: every pixel lies in four, whose squares are added."""
     if scale == 1:
         return image
-    stride = scale // 2
-    return avg_pool2d(image, scale, stride, padding=stride, divisor_override=2)
+    rows, columns = (_windows(side, scale).to(image) for side in image.shape[2:])
+    return 0.5 * (rows @ image @ columns.T)
