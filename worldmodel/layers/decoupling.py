@@ -29,7 +29,8 @@ def decoupling(adapter: nn.Conv2d, increments: Sequence[tuple[Tensor, Tensor]]) 
     rows = pairs.permute(0, 2, 3, 1).flatten(1, 2)
     products = torch.bmm(rows.transpose(1, 2), rows)
     (cells, mixed), (_, memories) = (half.chunk(2, dim=2) for half in products.chunk(2, dim=1))
-    weight = adapter.weight.flatten(1)
+    units = torch.eye(adapter.in_channels, device=rows.device, dtype=rows.dtype)
+    weight = adapter(units[:, :, None, None]).flatten(1).T
     cells, mixed, memories = (
         ((weight @ block) * weight).sum(2) for block in (cells, mixed, memories)
     )
