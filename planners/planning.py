@@ -42,7 +42,7 @@ class PlanningConfig:
         blind_steps: Frames in a row that may be missing, damaged or late.
         bfloat16: Imagine in bfloat16 autocast.
         compile: Compile the steps of the model: about a minute for each number of candidates at
-            first, then faster plans.
+            first, and little gain on a CPU.
         ensemble: Checkpoints, or names of shipped ones, that imagine beside the model.
     """
 

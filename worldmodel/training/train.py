@@ -59,7 +59,7 @@ class TrainConfig:
         threads: CPU threads of the training process; 0 leaves torch's choice.
         stored: Number format of the weights in the checkpoint.
         checkpointing: Compute steps twice to keep less of them in memory: a third more work.
-        compile: Compile the steps of the model: minutes at first, then faster steps on a GPU.
+        compile: Compile the steps of the model: minutes at first, and little gain on a CPU.
 
     Raises:
         InputError: A number is too small.
